@@ -1,0 +1,134 @@
+//! [`Batcher`]: the one task that tails the log and keeps the windows. Decides nothing: [`Windows`] does.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{BatchConfig, Closed, Windows};
+use crate::{
+    eventlog::{EventLog, Head, Tail, Tailed},
+    model::{Entry, Position},
+    telemetry::Metrics,
+};
+
+/// Where batches go. One caller, one call at a time, in order; a call ends when its batch is handed to every
+/// subscriber, so that [`covered`](Self::covered) never runs ahead of a delivery.
+#[async_trait]
+pub trait Downstream: Send + Sync + 'static {
+    /// The newest entry read from the log; its batch may still wait in a window.
+    fn applied(&self, entry: &Entry);
+    /// A batch left its window.
+    async fn flush(&self, closed: Closed);
+    /// Everything at or before this position was flushed.
+    fn covered(&self, position: Position);
+    /// Entries up to this position are missing for good.
+    fn gap(&self, to: Position);
+    /// History changed; all positions so far are void.
+    fn new_epoch(&self, head: Head);
+}
+
+/// The task.
+pub struct Batcher {
+    log: Arc<dyn EventLog>,
+    tail: Box<dyn Tail>,
+    windows: Windows,
+    downstream: Arc<dyn Downstream>,
+    metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Batcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batcher").field("windows", &self.windows).finish_non_exhaustive()
+    }
+}
+
+impl Batcher {
+    /// How long a failed read waits before the next try.
+    const RETRY: Duration = Duration::from_millis(200);
+
+    /// A batcher that has applied everything up to `after`.
+    pub fn new(
+        config: BatchConfig,
+        log: Arc<dyn EventLog>,
+        after: Position,
+        downstream: Arc<dyn Downstream>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let tail = log.tail(after);
+        Self { log, tail, windows: Windows::new(config, after), downstream, metrics }
+    }
+
+    /// Runs until `drain` is cancelled; then reads on to the head of the log, flushes every window and returns.
+    pub async fn run(mut self, drain: CancellationToken) {
+        loop {
+            let deadline = self.windows.next_deadline();
+            tokio::select! {
+                biased;
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    let closed = self.windows.expire(Instant::now());
+                    self.leave(closed).await;
+                }
+                read = self.tail.next() => match read {
+                    Ok(tailed) => self.take(tailed).await,
+                    Err(error) => {
+                        tracing::warn!(%error, "reading the log failed, trying again");
+                        sleep(Self::RETRY).await;
+                    }
+                },
+                () = drain.cancelled() => break,
+            }
+        }
+        self.drain().await;
+    }
+
+    /// What was accepted before the drain is in the log; it leaves before the process does.
+    async fn drain(mut self) {
+        if let Ok(head) = self.log.head().await {
+            while self.windows.applied().epoch == head.position.epoch && self.windows.applied().n < head.position.n {
+                match self.tail.next().await {
+                    Ok(tailed) => self.take(tailed).await,
+                    Err(_) => break,
+                }
+            }
+        }
+        let closed = self.windows.flush();
+        self.leave(closed).await;
+    }
+
+    async fn take(&mut self, tailed: Tailed) {
+        match tailed {
+            Tailed::Entries(entries) => {
+                for entry in entries {
+                    self.downstream.applied(&entry);
+                    let closed = self.windows.push(Instant::now(), entry);
+                    self.leave(closed).await;
+                }
+            }
+            Tailed::Gap { to } => {
+                let closed = self.windows.flush();
+                self.leave(closed).await;
+                self.windows.skip_to(to);
+                self.downstream.gap(to);
+            }
+            Tailed::NewEpoch(head) => {
+                let closed = self.windows.flush();
+                self.leave(closed).await;
+                self.windows.skip_to(head.position.epoch.at(0));
+                self.downstream.new_epoch(head);
+            }
+        }
+        self.metrics.pending_windows.set(self.windows.pending_count() as f64);
+    }
+
+    async fn leave(&mut self, closed: Vec<Closed>) {
+        for closed in closed {
+            self.metrics.batches.increment(1);
+            self.metrics.batch_events.record(closed.batch.count() as f64);
+            self.downstream.flush(closed).await;
+        }
+        self.downstream.covered(self.windows.covered());
+        self.metrics.pending_windows.set(self.windows.pending_count() as f64);
+    }
+}

@@ -1,0 +1,137 @@
+//! The log: the one place that gives positions, and the only thing that must not lose an event.
+//!
+//! It does not batch, route or know who listens. Next: [`batch`](crate::batch) and [`index`](crate::index) tail it.
+
+mod claims;
+mod memory;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use claims::{BodyDigest, ClaimKey};
+pub use memory::{MemoryLog, MemoryLogConfig};
+
+use crate::model::{Entry, Event, LogTime, Position};
+
+/// A numbered log of accepted events.
+///
+/// Every implementation passes the suite in `tests/it/log_contract.rs`. The contract:
+///
+/// - **Dense.** The first event of an epoch has `n` = 1, and each next one exactly one more, whoever appends it.
+/// - **Atomic.** One [`append`](Self::append) takes all its events, in their order and with no other event between
+///   them, or none. On `Err` none was taken, except where the error says that this is unknown.
+/// - **Durable first.** `append` returns only when the events are in the log: a tail will yield them.
+/// - **Log time.** Each entry has its own microsecond, and never an earlier one than the entry before it.
+/// - **Claims.** An event or request whose claim is known is not appended again; the first answer is returned.
+///   A claim is only ever visible together with the events it stands for.
+/// - **Epochs.** If history is lost the log starts a new epoch and never continues an old one. A tail says so.
+#[async_trait]
+pub trait EventLog: fmt::Debug + Send + Sync + 'static {
+    /// Takes events. May be dropped at any await: then it is unknown whether the events were taken.
+    async fn append(&self, append: Append) -> Result<Appended, AppendError>;
+
+    /// Where the log stands now. Cancel safe.
+    async fn head(&self) -> Result<Head, LogError>;
+
+    /// Follows the log from just behind `after`.
+    fn tail(&self, after: Position) -> Box<dyn Tail>;
+}
+
+/// A reader that follows the log. One task owns it.
+#[async_trait]
+pub trait Tail: fmt::Debug + Send {
+    /// Waits for what comes next. Cancel safe: what it has not returned it returns at the next call.
+    ///
+    /// Entries come in the order of `n` without a hole; where the log cannot prove that, it yields
+    /// [`Tailed::Gap`] or [`Tailed::NewEpoch`] in place of the hole and goes on behind it.
+    async fn next(&mut self) -> Result<Tailed, LogError>;
+}
+
+/// What a tail yields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tailed {
+    /// The next entries, at least one.
+    Entries(Vec<Arc<Entry>>),
+    /// The log no longer has what came before and at this position; reading goes on behind it.
+    Gap {
+        /// The last missing position.
+        to: Position,
+    },
+    /// History changed: all positions known so far are void; reading goes on at the start of the new epoch.
+    NewEpoch(Head),
+}
+
+/// Where a log stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The newest position; `epoch.0` if the epoch has no event yet.
+    pub position: Position,
+    /// The time that an event appended now would at least get.
+    pub log_time: LogTime,
+}
+
+/// One request to append.
+#[derive(Debug)]
+pub struct Append {
+    /// The publisher's claim on the whole request (`Idempotency-Key`). It decides before the events' own claims.
+    pub request: Option<RequestClaim>,
+    /// At least one event.
+    pub events: Vec<NewEvent>,
+}
+
+/// An event on its way in.
+#[derive(Debug)]
+pub struct NewEvent {
+    /// What happened.
+    pub event: Event,
+    /// The publisher's claim on this one event (`eventId`).
+    pub claim: Option<ClaimKey>,
+}
+
+/// A claim on a request: which key, and for which body.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestClaim {
+    /// The key's digest.
+    pub key: ClaimKey,
+    /// The body's digest: the same key with another body is refused.
+    pub body: BodyDigest,
+}
+
+/// What came of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Events appended by the request.
+    pub accepted: usize,
+    /// Events whose claim was known.
+    pub duplicates: usize,
+    /// Where the last event of the request stands, be it appended now or before.
+    pub cursor: Position,
+    /// The request's own claim was known: nothing was appended now, the figures are those of the first answer.
+    pub repeated: bool,
+}
+
+/// Why nothing was appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The publisher's fault: the key was used for another body. Retrying will not help.
+    #[error("this idempotency key was used for another request body")]
+    KeyReused,
+    /// Too many appends at once. Retry with the same key.
+    #[error("too many appends at once")]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The log cannot be reached, or did not answer in time: *unknown* whether it was taken. Retry with the same key.
+    #[error("the log is not available")]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+/// The log cannot be read now; the reader tries again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the log is not available")]
+pub struct LogError;
