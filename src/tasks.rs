@@ -16,7 +16,11 @@ pub struct Tasks {
 impl Tasks {
     /// An empty group.
     pub fn new() -> Self {
-        Self { tracker: TaskTracker::new(), stop: CancellationToken::new(), died: Arc::new(watch::Sender::new(None)) }
+        Self {
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            died: Arc::new(watch::Sender::new(None)),
+        }
     }
 
     /// Spawns work that the gateway cannot live without. If it panics, or returns before [`stop`](Self::stop),

@@ -21,8 +21,8 @@ pub trait Downstream: Send + Sync + 'static {
     fn applied(&self, entry: &Entry);
     /// A batch left its window.
     async fn flush(&self, closed: Closed);
-    /// Everything at or before this position was flushed.
-    fn covered(&self, position: Position);
+    /// Everything at or before this position was flushed; so many windows hold what comes behind it.
+    fn covered(&self, position: Position, pending_windows: usize);
     /// Entries up to this position are missing for good.
     fn gap(&self, to: Position);
     /// History changed; all positions so far are void.
@@ -40,7 +40,9 @@ pub struct Batcher {
 
 impl std::fmt::Debug for Batcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batcher").field("windows", &self.windows).finish_non_exhaustive()
+        f.debug_struct("Batcher")
+            .field("windows", &self.windows)
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,7 +59,13 @@ impl Batcher {
         metrics: Arc<Metrics>,
     ) -> Self {
         let tail = log.tail(after);
-        Self { log, tail, windows: Windows::new(config, after), downstream, metrics }
+        Self {
+            log,
+            tail,
+            windows: Windows::new(config, after),
+            downstream,
+            metrics,
+        }
     }
 
     /// Runs until `drain` is cancelled; then reads on to the head of the log, flushes every window and returns.
@@ -86,7 +94,9 @@ impl Batcher {
     /// What was accepted before the drain is in the log; it leaves before the process does.
     async fn drain(mut self) {
         if let Ok(head) = self.log.head().await {
-            while self.windows.applied().epoch == head.position.epoch && self.windows.applied().n < head.position.n {
+            while self.windows.applied().epoch == head.position.epoch
+                && self.windows.applied().n < head.position.n
+            {
                 match self.tail.next().await {
                     Ok(tailed) => self.take(tailed).await,
                     Err(_) => break,
@@ -119,16 +129,17 @@ impl Batcher {
                 self.downstream.new_epoch(head);
             }
         }
-        self.metrics.pending_windows.set(self.windows.pending_count() as f64);
     }
 
     async fn leave(&mut self, closed: Vec<Closed>) {
         for closed in closed {
             self.metrics.batches.increment(1);
-            self.metrics.batch_events.record(closed.batch.count() as f64);
+            self.metrics
+                .batch_events
+                .record(closed.batch.count() as f64);
             self.downstream.flush(closed).await;
         }
-        self.downstream.covered(self.windows.covered());
-        self.metrics.pending_windows.set(self.windows.pending_count() as f64);
+        self.downstream
+            .covered(self.windows.covered(), self.windows.pending_count());
     }
 }

@@ -28,23 +28,44 @@ impl Frame {
     /// A batch as it leaves its window. `previous` is this product's event just before it, or the floor;
     /// `covered` is the covered position once this frame is queued.
     pub fn live(batch: &Batch, previous: Position, covered: Position, spread_ms: u64) -> Self {
-        Self::encode(batch.product_id(), Some(covered), Some(batch), &Tail::of(batch, previous, spread_ms, false))
+        Self::encode(
+            batch.product_id(),
+            Some(covered),
+            Some(batch),
+            &Tail::of(batch, previous, spread_ms, false),
+        )
     }
 
     /// A batch that answers a resume. It may repeat events, and it tells nothing about other products, so it has no
     /// covered position.
     pub fn replay(batch: &Batch, previous: Position) -> Self {
-        Self::encode(batch.product_id(), None, Some(batch), &Tail::of(batch, previous, 0, true))
+        Self::encode(
+            batch.product_id(),
+            None,
+            Some(batch),
+            &Tail::of(batch, previous, 0, true),
+        )
     }
 
     /// An empty batch: tells a plain client to refetch a product (contract section 5).
     pub fn empty(product_id: &ProductId, covered: Position, now: LogTime) -> Self {
-        let tail =
-            Tail { timestamp: now, count: 0, cursor: covered, previous: covered, spread_ms: 0, replay: false };
+        let tail = Tail {
+            timestamp: now,
+            count: 0,
+            cursor: covered,
+            previous: covered,
+            spread_ms: 0,
+            replay: false,
+        };
         Self::encode(product_id, None, None, &tail)
     }
 
-    fn encode(product_id: &ProductId, covered: Option<Position>, batch: Option<&Batch>, tail: &Tail) -> Self {
+    fn encode(
+        product_id: &ProductId,
+        covered: Option<Position>,
+        batch: Option<&Batch>,
+        tail: &Tail,
+    ) -> Self {
         const AROUND: usize = 256;
         let events = batch.map_or(0, |b| b.encoded_bytes() + b.count());
         let mut json = String::with_capacity(AROUND + product_id.as_str().len() + events);
@@ -57,14 +78,25 @@ impl Frame {
             }
             entry.event.encode(&mut json);
         }
-        let Tail { timestamp, count, cursor, previous, spread_ms, .. } = tail;
+        let Tail {
+            timestamp,
+            count,
+            cursor,
+            previous,
+            spread_ms,
+            ..
+        } = tail;
         // Writing to a String cannot fail.
         let _ = write!(
             json,
             r#"],"timestamp":"{timestamp}","count":{count},"cursor":"{cursor}","previousCursor":"{previous}","spreadMs":{spread_ms}{}}}"#,
             if tail.replay { r#","replay":true"# } else { "" }
         );
-        Self { product_id: product_id.clone(), covered, json: raw(json) }
+        Self {
+            product_id: product_id.clone(),
+            covered,
+            json: raw(json),
+        }
     }
 
     /// The room this frame goes to.
@@ -86,13 +118,23 @@ impl Frame {
 impl Tail {
     fn of(batch: &Batch, previous: Position, spread_ms: u64, replay: bool) -> Self {
         let (timestamp, cursor) = (batch.newest().log_time, batch.cursor());
-        Self { timestamp, count: batch.count(), cursor, previous, spread_ms, replay }
+        Self {
+            timestamp,
+            count: batch.count(),
+            cursor,
+            previous,
+            spread_ms,
+            replay,
+        }
     }
 }
 
 /// Every part was checked to be JSON when it was built, so this holds by construction; the check costs one scan
 /// per frame and keeps a mistake here from reaching a client as broken framing.
 fn raw(json: String) -> Box<RawValue> {
-    #[expect(clippy::expect_used, reason = "built from checked parts only; property-tested in tests.rs")]
+    #[expect(
+        clippy::expect_used,
+        reason = "built from checked parts only; property-tested in tests.rs"
+    )]
     RawValue::from_string(json).expect("a frame is made of checked JSON parts")
 }

@@ -4,4 +4,4 @@ mod logs;
 mod metrics;
 
 pub use self::logs::{LogFormat, init_logs};
-pub use self::metrics::Metrics;
+pub use self::metrics::{ByTransport, Metrics};

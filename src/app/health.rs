@@ -1,0 +1,209 @@
+//! Health: what a person, a load balancer and an orchestrator ask. Judges; changes nothing.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::Serialize;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    eventlog::{EventLog, Head},
+    fanout::Hub,
+    model::Position,
+    telemetry::Metrics,
+};
+
+/// How this process stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum State {
+    Starting,
+    Ready,
+    /// The log's head moved and this pod did not follow.
+    Lagging,
+    /// The log cannot be reached; what is connected stays.
+    LogAway,
+    Draining,
+}
+
+/// The judge.
+#[derive(Debug)]
+pub(super) struct Health {
+    state: AtomicU8,
+    hub: Arc<Hub>,
+    metrics: Arc<Metrics>,
+    started: Instant,
+}
+
+/// `GET /health`. The first five fields are what the original gateway answered; ours come after.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    status: &'static str,
+    service: &'static str,
+    connections: usize,
+    rooms: Rooms,
+    batching: Batching,
+    #[serde(flatten)]
+    details: Option<Details>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rooms {
+    total_rooms: usize,
+    total_subscribers: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Batching {
+    pending_batches: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Details {
+    version: &'static str,
+    #[serde(rename = "uptimeSecs")]
+    uptime_secs: u64,
+    log: LogDetails,
+}
+
+#[derive(Debug, Serialize)]
+struct LogDetails {
+    applied: Position,
+    covered: Position,
+    floor: Position,
+}
+
+impl Health {
+    pub(super) fn new(hub: Arc<Hub>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            state: AtomicU8::new(State::Starting as u8),
+            hub,
+            metrics,
+            started: Instant::now(),
+        }
+    }
+
+    /// Everything runs.
+    pub(super) fn ready(&self) {
+        self.set(State::Ready);
+    }
+
+    /// On the way out; there is no way back.
+    pub(super) fn drain(&self) {
+        self.state.store(State::Draining as u8, Ordering::Release);
+    }
+
+    /// Whether new connections should come here. An unreachable log alone does not say no: or all pods would at once.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.state(), State::Ready | State::LogAway)
+    }
+
+    /// The answer of `/health`, with our own fields or without.
+    pub(super) fn report(&self, detailed: bool) -> Report {
+        let counts = self.hub.counts();
+        let progress = self.hub.index().progress();
+        let details = detailed.then(|| Details {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_secs: self.started.elapsed().as_secs(),
+            log: LogDetails {
+                applied: progress.epoch.at(progress.applied_n),
+                covered: progress.covered(),
+                floor: progress.floor(),
+            },
+        });
+        Report {
+            status: if self.state() == State::Ready {
+                "healthy"
+            } else {
+                "degraded"
+            },
+            service: "websocket-gateway",
+            connections: counts.connections,
+            rooms: Rooms {
+                total_rooms: counts.rooms,
+                total_subscribers: counts.subscribers,
+            },
+            batching: Batching {
+                pending_batches: counts.pending_windows,
+            },
+            details,
+        }
+    }
+
+    /// The answer of `/metrics`.
+    pub(super) fn metrics(&self) -> String {
+        self.metrics.rooms.set(self.hub.counts().rooms as f64);
+        self.metrics.render()
+    }
+
+    fn state(&self) -> State {
+        let state = self.state.load(Ordering::Acquire);
+        let all = [
+            State::Starting,
+            State::Ready,
+            State::Lagging,
+            State::LogAway,
+            State::Draining,
+        ];
+        all.into_iter()
+            .find(|s| *s as u8 == state)
+            .unwrap_or(State::Draining)
+    }
+
+    /// Moves between the states of a running process; a draining one stays so.
+    fn set(&self, next: State) {
+        let update =
+            |now| (now != State::Draining as u8 && now != next as u8).then_some(next as u8);
+        if self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, update)
+            .is_ok()
+        {
+            tracing::info!(state = ?next, "health changed");
+        }
+    }
+}
+
+/// How often the head is looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(500);
+/// How long this pod may stand still while the head moves (contract section 7).
+const LAG_MAX: Duration = Duration::from_secs(2);
+
+/// Compares the log's head with what this pod has applied, until `stop`.
+pub(super) async fn watch_head(
+    log: Arc<dyn EventLog>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval(WATCH_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The oldest head that this pod has not reached, and since when.
+    let mut behind: Option<(Head, Instant)> = None;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let Ok(head) = log.head().await else {
+            health.set(State::LogAway);
+            continue;
+        };
+        let progress = health.hub.index().progress();
+        let reached =
+            |h: &Head| h.position.epoch == progress.epoch && h.position.n <= progress.applied_n;
+        behind = behind.filter(|(head, _)| !reached(head));
+        if behind.is_none() && !reached(&head) {
+            behind = Some((head, Instant::now()));
+        }
+        let lags = behind.is_some_and(|(_, since)| since.elapsed() >= LAG_MAX);
+        health.set(if lags { State::Lagging } else { State::Ready });
+    }
+}

@@ -1,0 +1,269 @@
+//! The application: the stages wired into the pipeline, and their life from start to drain.
+
+mod health;
+mod router;
+
+use std::{future::Future, io, sync::Arc, time::Duration};
+
+use axum::Router;
+use metrics_exporter_prometheus::BuildError;
+use socketioxide::SocketIo;
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use self::health::{Health, watch_head};
+use crate::{
+    batch::Batcher,
+    clock::Clock,
+    config::Config,
+    eventlog::{EventLog, LogError, MemoryLog},
+    fanout::{Hub, run_beats, run_debts, socketio},
+    index::Index,
+    ingest::{Gate, http::NotifyDoor},
+    net::{Connection, GuardedListener},
+    tasks::Tasks,
+    telemetry::Metrics,
+    web::FailureLimiter,
+};
+
+/// A gateway, wired but not yet serving.
+pub struct App {
+    public: Router,
+    admin: Option<Router>,
+    io: SocketIo,
+    gate: Arc<Gate>,
+    hub: Arc<Hub>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    batcher: Batcher,
+    tasks: Tasks,
+    log: Arc<dyn EventLog>,
+}
+
+/// Why a gateway did not come up, or went down by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The metrics could not be set up.
+    #[error("the metrics could not be set up: {0}")]
+    Metrics(#[from] BuildError),
+    /// The log could not be read at the start.
+    #[error("the log could not be read: {0}")]
+    Log(#[from] LogError),
+    /// Serving failed.
+    #[error("serving failed: {0}")]
+    Serve(#[from] io::Error),
+    /// A part without which nothing is delivered has ended.
+    #[error("the task `{0}` ended")]
+    TaskDied(&'static str),
+}
+
+/// How long closing sockets may take: one that stopped reading never closes by itself.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Wires a gateway on a log in memory.
+    pub async fn build(config: &Config) -> Result<Self, AppError> {
+        let clock = Clock::system();
+        let log = Arc::new(MemoryLog::new(config.log, clock));
+        Self::build_on(config, log, clock).await
+    }
+
+    /// Wires a gateway on this log. Reads as the pipeline: gate, log, index, hub, batcher, and the doors in and out.
+    pub async fn build_on(
+        config: &Config,
+        log: Arc<dyn EventLog>,
+        clock: Clock,
+    ) -> Result<Self, AppError> {
+        let metrics = Arc::new(Metrics::new()?);
+        let tasks = Tasks::new();
+        let gate = Arc::new(Gate::new(Arc::clone(&log), clock, Arc::clone(&metrics)));
+
+        let start = log.head().await?;
+        let index = Arc::new(Index::new(config.index, clock, start));
+        let hub = Arc::new(Hub::new(config.hub, index, Arc::clone(&metrics)));
+        let batcher = Batcher::new(
+            config.batch,
+            Arc::clone(&log),
+            start.position,
+            Arc::clone(&hub) as _,
+            Arc::clone(&metrics),
+        );
+
+        let (socketio, io) = socketio::layer(Arc::clone(&hub));
+        let health = Arc::new(Health::new(Arc::clone(&hub), Arc::clone(&metrics)));
+        let door = NotifyDoor {
+            gate: Arc::clone(&gate),
+            keys: config.api_keys.clone(),
+            failures: FailureLimiter::default(),
+            metrics: Arc::clone(&metrics),
+        };
+        let routes = router::Routes {
+            door: Arc::new(door),
+            hub: Arc::clone(&hub),
+            health: Arc::clone(&health),
+            origins: Arc::new(config.origins.clone()),
+            console: config.console,
+            private_admin: config.admin.is_some(),
+        };
+        let public = routes.public(socketio);
+        let admin = config.admin.is_some().then(|| routes.admin());
+        Ok(Self {
+            public,
+            admin,
+            io,
+            gate,
+            hub,
+            health,
+            metrics,
+            batcher,
+            tasks,
+            log,
+        })
+    }
+
+    /// The routes, for tests that need no socket. Nothing moves before [`start`](Self::start).
+    pub fn router(&self) -> Router {
+        self.public.clone()
+    }
+
+    /// The routes of the admin port, if there is one.
+    pub fn admin_router(&self) -> Option<Router> {
+        self.admin.clone()
+    }
+
+    /// Serves until `shutdown` resolves, then drains: what was accepted leaves before the process does.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        admin: Option<TcpListener>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), AppError> {
+        let (public, admin_router) = (self.public.clone(), self.admin.clone());
+        let written = self.metrics.flush_to_written.clone();
+        let running = self.start();
+
+        let closing = CancellationToken::new();
+        let listener = GuardedListener::new(listener, written);
+        let service = public.into_make_service_with_connect_info::<Connection>();
+        let graceful = closing.clone().cancelled_owned();
+        let serving = async move {
+            axum::serve(listener, service)
+                .with_graceful_shutdown(graceful)
+                .await
+        };
+        let serving_admin = serve_admin(admin, admin_router, closing.clone());
+        let mut serving =
+            std::pin::pin!(async { tokio::try_join!(serving, serving_admin).map(|_| ()) });
+
+        let died = tokio::select! {
+            served = &mut serving => return Ok(served?),
+            name = running.tasks.died() => Some(name),
+            () = shutdown => None,
+        };
+        let draining = async {
+            closing.cancel();
+            running.drain().await;
+        };
+        let drained = async {
+            let (served, ()) = tokio::join!(&mut serving, draining);
+            served
+        };
+        match (timeout(CLOSE_TIMEOUT * 2, drained).await, died) {
+            (_, Some(name)) => Err(AppError::TaskDied(name)),
+            (Ok(served), None) => Ok(served?),
+            (Err(_late), None) => {
+                tracing::warn!("some connections did not close in time");
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts the tasks behind the routes.
+    pub fn start(self) -> Running {
+        let Self {
+            io,
+            gate,
+            hub,
+            health,
+            metrics,
+            batcher,
+            tasks,
+            log,
+            ..
+        } = self;
+        let stop = tasks.stopping();
+        tasks.spawn_vital("batcher", batcher.run(stop.clone()));
+        tasks.spawn_vital("debts", run_debts(Arc::clone(&hub), stop.clone()));
+        tasks.spawn_vital("beats", run_beats(Arc::clone(&hub), stop.clone()));
+        tasks.spawn_vital("upkeep", upkeep(metrics, Arc::clone(&hub), stop.clone()));
+        tasks.spawn_vital("head watch", watch_head(log, Arc::clone(&health), stop));
+        health.ready();
+        Running {
+            io,
+            gate,
+            hub,
+            health,
+            tasks,
+        }
+    }
+}
+
+/// A gateway whose tasks run.
+#[derive(Debug)]
+pub struct Running {
+    io: SocketIo,
+    gate: Arc<Gate>,
+    hub: Arc<Hub>,
+    health: Arc<Health>,
+    tasks: Tasks,
+}
+
+impl Running {
+    /// Takes nothing more in, flushes every window to whoever waits for it, and closes every connection.
+    ///
+    /// Sockets are closed at the transport: a Socket.IO client that is sent a disconnect packet does not come back.
+    pub async fn drain(&self) {
+        self.health.drain();
+        self.gate.close();
+        self.tasks.stop();
+        self.tasks.ended().await;
+        self.hub.end_streams();
+        if timeout(CLOSE_TIMEOUT, self.io.close()).await.is_err() {
+            tracing::warn!("some sockets did not close in time");
+        }
+    }
+}
+
+/// Keeps memory bounded while nothing happens.
+async fn upkeep(metrics: Arc<Metrics>, hub: Arc<Hub>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(Metrics::UPKEEP_EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {
+                metrics.upkeep();
+                hub.index().forget();
+            }
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn serve_admin(
+    listener: Option<TcpListener>,
+    router: Option<Router>,
+    closing: CancellationToken,
+) -> io::Result<()> {
+    let (Some(listener), Some(router)) = (listener, router) else {
+        closing.cancelled().await;
+        return Ok(());
+    };
+    axum::serve(listener, router)
+        .with_graceful_shutdown(closing.cancelled_owned())
+        .await
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App")
+    }
+}

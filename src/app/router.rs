@@ -1,0 +1,155 @@
+//! Every route in one list, grouped by who calls it.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
+};
+use socketioxide::layer::SocketIoLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::health::{Health, Report};
+use crate::{
+    fanout::{Hub, sse},
+    ingest::http::{NotifyDoor, notify, notify_batch},
+    web::{Origins, Problem},
+};
+
+/// What the routes lead to.
+pub(super) struct Routes {
+    pub(super) door: Arc<NotifyDoor>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) health: Arc<Health>,
+    pub(super) origins: Arc<Origins>,
+    pub(super) console: bool,
+    /// Metrics and details have a port of their own.
+    pub(super) private_admin: bool,
+}
+
+impl Routes {
+    /// The public port. Origins are checked in front of everything, Socket.IO included: WebSockets ignore CORS.
+    pub(super) fn public(&self, socketio: SocketIoLayer) -> Router {
+        let publishers = Router::new()
+            .route("/api/notify", post(notify))
+            .route("/api/notify/batch", post(notify_batch))
+            .with_state(Arc::clone(&self.door));
+        let browsers = Router::new()
+            .route("/api/events", get(sse::events))
+            .with_state(Arc::clone(&self.hub));
+        let mut router = publishers.merge(browsers).merge(self.orchestrator());
+        router = if self.private_admin {
+            router.merge(
+                Router::new()
+                    .route("/health", get(health))
+                    .with_state(Arc::clone(&self.health)),
+            )
+        } else {
+            router.merge(self.operator())
+        };
+        if self.console {
+            router = router.route("/", get(console));
+        }
+        router
+            .fallback(async || Problem::not_found())
+            .method_not_allowed_fallback(async || Problem::method_not_allowed())
+            .layer(socketio)
+            .layer(middleware::from_fn_with_state(
+                Arc::clone(&self.origins),
+                check_origin,
+            ))
+            .layer(self.cors())
+    }
+
+    /// The private port.
+    pub(super) fn admin(&self) -> Router {
+        self.operator()
+            .merge(self.orchestrator())
+            .fallback(async || Problem::not_found())
+    }
+
+    fn operator(&self) -> Router {
+        Router::new()
+            .route("/health", get(detailed_health))
+            .route("/metrics", get(metrics))
+            .with_state(Arc::clone(&self.health))
+    }
+
+    fn orchestrator(&self) -> Router {
+        Router::new()
+            .route("/health/live", get(async || "live\n"))
+            .route("/health/ready", get(ready))
+            .with_state(Arc::clone(&self.health))
+    }
+
+    /// Tells browsers what [`check_origin`] lets through. Credentials: the Socket.IO client may be told to send them.
+    fn cors(&self) -> CorsLayer {
+        let origins = Arc::clone(&self.origins);
+        let allow = move |origin: &HeaderValue, _: &Parts| {
+            origin.to_str().is_ok_and(|o| origins.allow_origin(o))
+        };
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(allow))
+            .allow_credentials(true)
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([
+                header::CONTENT_TYPE,
+                header::AUTHORIZATION,
+                header::HeaderName::from_static("last-event-id"),
+            ])
+    }
+}
+
+async fn check_origin(
+    State(origins): State<Arc<Origins>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if origins.allow_request(request.headers()) {
+        next.run(request).await
+    } else {
+        Problem::origin_not_allowed().into_response()
+    }
+}
+
+async fn health(State(health): State<Arc<Health>>) -> Json<Report> {
+    Json(health.report(false))
+}
+
+async fn detailed_health(State(health): State<Arc<Health>>) -> Json<Report> {
+    Json(health.report(true))
+}
+
+async fn ready(State(health): State<Arc<Health>>) -> Response {
+    if health.is_ready() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+async fn metrics(State(health): State<Arc<Health>>) -> Response {
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        health.metrics(),
+    )
+        .into_response()
+}
+
+async fn console() -> Response {
+    // The page is one file: nothing is loaded from anywhere, and nothing may be.
+    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, Html(include_str!("console.html"))).into_response()
+}

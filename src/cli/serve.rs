@@ -1,0 +1,133 @@
+//! `shelfcast serve` and `shelfcast check`.
+
+use std::{io, net::SocketAddr, process::ExitCode};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use super::{EXIT_USAGE, fail, say};
+use crate::{
+    app::App,
+    config::{Config, Values},
+    telemetry::init_logs,
+};
+
+/// Checks the settings.
+pub(super) fn check(values: &Values) -> ExitCode {
+    match Config::read(values) {
+        Ok(_) => {
+            say("the settings are good");
+            ExitCode::SUCCESS
+        }
+        Err(bad) => fail(
+            EXIT_USAGE,
+            &format!("these settings cannot be used:\n{bad}"),
+        ),
+    }
+}
+
+/// Runs the gateway until it is told to end.
+pub(super) fn run(values: &Values) -> ExitCode {
+    let config = match Config::read(values) {
+        Ok(config) => config,
+        Err(bad) => {
+            return fail(
+                EXIT_USAGE,
+                &format!("these settings cannot be used:\n{bad}"),
+            );
+        }
+    };
+    init_logs(&config.log_filter, config.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &format!("the runtime did not start: {error}")),
+    };
+    match runtime.block_on(serve(&config)) {
+        Ok(()) => {
+            tracing::info!("drained, bye");
+            ExitCode::SUCCESS
+        }
+        Err(message) => fail(1, &message),
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), String> {
+    let listener = listen(config.listen).await?;
+    let admin = match config.admin {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let stop = stop_signal().map_err(|error| format!("signals cannot be watched: {error}"))?;
+    let app = App::build(config)
+        .await
+        .map_err(|error| error.to_string())?;
+    greet(config, listener.local_addr().unwrap_or(config.listen));
+    app.run(listener, admin, stop)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => format!("{address} is in use already; choose another PORT"),
+            _ => format!("cannot listen on {address}: {error}"),
+        })
+}
+
+/// Resolves at the first SIGTERM or SIGINT. A second one ends the process at once.
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
+    let (mut term, mut int) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let either = async |term: &mut Signal, int: &mut Signal| {
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    };
+    Ok(async move {
+        either(&mut term, &mut int).await;
+        tracing::info!("draining; a second signal ends the process at once");
+        let at_once = std::thread::Builder::new().name("second signal".into());
+        let waiting = at_once.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(either(&mut term, &mut int));
+                std::process::exit(130);
+            }
+        });
+        if let Err(error) = waiting {
+            tracing::warn!(%error, "a second signal will not be noticed");
+        }
+    })
+}
+
+fn greet(config: &Config, address: SocketAddr) {
+    let shown = if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, "listening");
+    if let Some(admin) = config.admin {
+        tracing::info!(%admin, "metrics and detailed health");
+    }
+    if config.console {
+        tracing::info!("console: http://{shown}/");
+    }
+    if let Some(key) = &config.generated_key {
+        // Shown once, on purpose, and only when it was made up here: nobody could use the gateway otherwise.
+        say(&format!(
+            "INTERNAL_API_KEY is not set, so this one was made up for this run:\n\n  {key}\n\nTry it:\n\n  \
+             curl -i http://{shown}/api/notify -H 'X-API-Key: {key}' -H 'Content-Type: application/json' \\\n    \
+             -d '{{\"productId\":\"demo-1\",\"type\":\"price_update\",\"data\":{{\"oldPrice\":19.9,\"newPrice\":14.9}}}}'\n"
+        ));
+    }
+}

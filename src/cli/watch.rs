@@ -1,0 +1,92 @@
+//! `shelfcast watch`: batches in the terminal, over the same stream a browser uses.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::ArgMatches;
+
+use super::{EXIT_USAGE, Remote, fail, say};
+use crate::model::ProductId;
+
+/// Why a stream ended.
+enum End {
+    /// It will not get better.
+    Refused(String),
+    /// Try again from the last position.
+    Cut(String),
+    /// Nobody reads our output any more.
+    Done,
+}
+
+/// Prints until it is interrupted. Comes back by itself after a cut, from where it was.
+pub(super) fn run(remote: &Remote, matches: &ArgMatches) -> ExitCode {
+    let ids: Vec<&String> = matches
+        .get_many("productId")
+        .into_iter()
+        .flatten()
+        .collect();
+    if let Some(bad) = ids.iter().find(|id| ProductId::new(id).is_err()) {
+        return fail(
+            EXIT_USAGE,
+            &format!("{bad:?} is no product id: 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -"),
+        );
+    }
+    let products = ids
+        .iter()
+        .map(|id| id.as_str())
+        .collect::<Vec<_>>()
+        .join(",");
+    let url = format!(
+        "{}/api/events?features=resync&products={products}",
+        remote.url
+    );
+    let mut last_id = None;
+    loop {
+        match follow(&url, &mut last_id) {
+            End::Done => return ExitCode::SUCCESS,
+            End::Refused(why) => return fail(1, &why),
+            End::Cut(why) => {
+                fail(1, &format!("{why}; coming back"));
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+fn follow(url: &str, last_id: &mut Option<String>) -> End {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let mut request = agent.get(url).header("Accept", "text/event-stream");
+    if let Some(id) = last_id.as_deref() {
+        request = request.header("Last-Event-ID", id);
+    }
+    let mut response = match request.call() {
+        Ok(response) => response,
+        Err(error) if last_id.is_some() => return End::Cut(error.to_string()),
+        Err(error) => return End::Refused(format!("{url}: {error}")),
+    };
+    if response.status() != 200 {
+        let problem = response.body_mut().read_to_string().unwrap_or_default();
+        return End::Refused(format!("{url}: {} {problem}", response.status()));
+    }
+    let mut event = String::new();
+    for line in BufReader::new(response.body_mut().as_reader()).lines() {
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => return End::Cut(error.to_string()),
+        };
+        match line.split_once(": ") {
+            Some(("event", name)) => event = name.to_owned(),
+            Some(("id", id)) => *last_id = Some(id.to_owned()),
+            Some(("data", data)) if event != "position" && !say(data) => return End::Done,
+            _ if line.is_empty() => event.clear(),
+            _ => {}
+        }
+    }
+    End::Cut("the stream ended".into())
+}

@@ -1,0 +1,161 @@
+//! Settings: from flags, the environment and secret files to each stage's own configuration.
+//!
+//! The only reader of the environment. All bad values are reported at once; no value of a secret is ever printed.
+
+mod read;
+mod settings;
+
+use std::{net::SocketAddr, time::Duration};
+
+use tracing_subscriber::filter::Targets;
+
+use self::read::{
+    Reader, api_keys, edge, environment, host, log_format, millis, number, optional_bool,
+    optional_port, origins, port,
+};
+pub use self::{
+    read::{BadSetting, BadSettings, Values},
+    settings::{SETTINGS, Setting, flag},
+};
+use crate::{
+    batch::BatchConfig,
+    eventlog::MemoryLogConfig,
+    fanout::HubConfig,
+    index::IndexConfig,
+    telemetry::LogFormat,
+    web::{ApiKeys, Origins},
+};
+
+/// Everything the gateway can be told.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where to serve metrics and detailed health instead of on `listen`.
+    pub admin: Option<SocketAddr>,
+    /// Serve the console page at `/`.
+    pub console: bool,
+    /// Keys of publishers.
+    pub api_keys: ApiKeys,
+    /// Made up because none was given; it is shown once so that the gateway can be tried out.
+    pub generated_key: Option<String>,
+    /// Pages that may connect.
+    pub origins: Origins,
+    /// Windows.
+    pub batch: BatchConfig,
+    /// The log in memory.
+    pub log: MemoryLogConfig,
+    /// What a pod remembers for returning clients.
+    pub index: IndexConfig,
+    /// Rooms.
+    pub hub: HubConfig,
+    /// Which log lines.
+    pub log_filter: Targets,
+    /// How they look.
+    pub log_format: LogFormat,
+}
+
+/// What is told from the outside about the environment the gateway runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Environment {
+    /// Loose: every localhost page, a generated key, the console.
+    Development,
+    /// Strict.
+    Production,
+}
+
+/// Products one connection may track (contract section 8).
+const PRODUCTS_PER_CONNECTION_MAX: usize = 200;
+/// A batch must have room for the largest event: 16 KiB of data and its frame around it.
+const BATCH_BYTES_MIN: u64 = 20 * 1024;
+
+impl Config {
+    /// Reads all settings; `Err` lists every bad one.
+    pub fn read(values: &Values) -> Result<Self, BadSettings> {
+        let mut r = Reader::new(values);
+        let environment = r.get("APP_ENV", environment);
+        let strict = environment
+            .as_ref()
+            .is_ok_and(|e| *e == Environment::Production);
+        let (host, port) = (r.get("HOST", host), r.get("PORT", port));
+        let admin_port = r.get("ADMIN_PORT", optional_port);
+        let console = r.get("CONSOLE", optional_bool);
+        let api_keys = r.get("INTERNAL_API_KEY", |text| api_keys(text, strict));
+        let frontend = r.get("FRONTEND_URL", origins);
+        let allowed = r.get("ALLOWED_ORIGINS", origins);
+        let required = r.get("REQUIRE_ORIGIN", optional_bool);
+        let window_ms = r.get("BATCH_WINDOW_MS", |t| millis(t, 0..=60_000));
+        let batch_events_max = r.get("BATCH_MAX_EVENTS", |t| number(t, 1..=10_000));
+        let batch_bytes_max = r.get("BATCH_MAX_BYTES", |t| {
+            number(t, BATCH_BYTES_MIN..=16 * 1024 * 1024)
+        });
+        let edge = r.get("BATCH_EDGE", edge);
+        let retention_secs = r.get("LOG_RETENTION_SECS", |t| number(t, 1..=30 * 86_400));
+        let events_max = r.get("LOG_MAX_EVENTS", |t| number(t, 1..=100_000_000));
+        let bytes_max = r.get("LOG_MAX_BYTES", |t| {
+            number(t, 1024 * 1024..=1024 * 1024 * 1024 * 1024)
+        });
+        let claim_ttl_secs = r.get("IDEMPOTENCY_TTL_SECS", |t| number(t, 1..=30 * 86_400));
+        let log_filter = r.get("LOG_LEVEL", |t| {
+            t.parse()
+                .map_err(|_| "a level such as `info`, or `target=level,...`".into())
+        });
+        let log_format = r.get("LOG_FORMAT", log_format);
+        let _redis = r.get("REDIS_URL", read::no_redis_yet);
+        r.finish()?;
+
+        let listen = SocketAddr::new(host?, port?);
+        let (api_keys, generated_key) = api_keys?;
+        let allowed = allowed?;
+        let (events_max, bytes_max) = (usize_of(events_max?), usize_of(bytes_max?));
+        let (batch_events_max, batch_bytes_max) =
+            (usize_of(batch_events_max?), usize_of(batch_bytes_max?));
+        Ok(Self {
+            listen,
+            admin: admin_port?.map(|port| SocketAddr::new(listen.ip(), port)),
+            console: console?.unwrap_or(!strict),
+            api_keys,
+            generated_key,
+            origins: Origins {
+                allowed: if allowed.is_empty() {
+                    frontend?
+                } else {
+                    allowed
+                },
+                allow_localhost: !strict,
+                required: required?.unwrap_or(false),
+            },
+            batch: BatchConfig {
+                window: Duration::from_millis(window_ms?),
+                events_max: batch_events_max,
+                bytes_max: batch_bytes_max,
+                edge: edge?,
+            },
+            log: MemoryLogConfig {
+                retention_secs: retention_secs.clone()?,
+                events_max,
+                bytes_max,
+                claim_ttl_secs: claim_ttl_secs?,
+            },
+            index: IndexConfig {
+                retention_secs: retention_secs?,
+                events_max,
+                bytes_max,
+            },
+            hub: HubConfig {
+                products_max: PRODUCTS_PER_CONNECTION_MAX,
+                batch_events_max,
+                batch_bytes_max,
+            },
+            log_filter: log_filter?,
+            log_format: log_format?,
+        })
+    }
+}
+
+fn usize_of(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

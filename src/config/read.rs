@@ -1,0 +1,300 @@
+//! Reading: where a value comes from, and what each may be.
+
+use std::{collections::HashMap, fmt, net::IpAddr, ops::RangeInclusive};
+
+use axum::http::Uri;
+use rand::distr::{Alphanumeric, SampleString};
+
+use super::{Environment, SETTINGS, Setting};
+use crate::{batch::Edge, telemetry::LogFormat, web::ApiKeys};
+
+/// Where values come from, so that tests need no environment.
+pub struct Values {
+    /// Given on the command line, by the setting's name.
+    pub flags: HashMap<&'static str, String>,
+    /// The environment.
+    pub env: Box<dyn Fn(&str) -> Option<String>>,
+}
+
+impl Values {
+    /// The process's environment, under these flags.
+    pub fn from_process(flags: HashMap<&'static str, String>) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one reader of the environment"
+        )]
+        let env = |name: &str| std::env::var(name).ok();
+        Self {
+            flags,
+            env: Box::new(env),
+        }
+    }
+
+    /// The text of one setting, unchecked; `None`: unset, or its secret file cannot be read.
+    pub fn text(&self, name: &'static str) -> Option<String> {
+        let found = Reader::new(self).get(name, |text| Ok(text.to_owned()));
+        found.ok().filter(|text| !text.is_empty())
+    }
+}
+
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Values")
+    }
+}
+
+/// Every setting that cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub struct BadSettings(pub Vec<BadSetting>);
+
+/// One setting that cannot be used. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadSetting {
+    /// Which one, as it was given.
+    pub name: String,
+    /// What was given; `None` for secrets.
+    pub given: Option<String>,
+    /// What it may be.
+    pub expected: String,
+}
+
+impl fmt::Display for BadSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, bad) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}: expected {}", bad.name, bad.expected)?;
+            if let Some(given) = &bad.given {
+                write!(f, ", got {given:?}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error was noted with the reader.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Noted;
+
+impl From<Noted> for BadSettings {
+    fn from(_: Noted) -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// Reads settings one by one and notes every bad one.
+pub(super) struct Reader<'a> {
+    values: &'a Values,
+    bad: Vec<BadSetting>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(values: &'a Values) -> Self {
+        Self {
+            values,
+            bad: Vec::new(),
+        }
+    }
+
+    /// One setting. `parse` gets its text, or the default; its error says what was expected.
+    pub(super) fn get<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, Noted> {
+        debug_assert!(
+            SETTINGS.iter().any(|s| s.name == name),
+            "{name} is not in the list of settings"
+        );
+        let Some(setting) = SETTINGS.iter().find(|s| s.name == name) else {
+            return Err(Noted);
+        };
+        let (source, text) = self.find(setting)?;
+        parse(text.trim()).map_err(|expected| {
+            let given = (!setting.secret).then_some(text);
+            self.bad.push(BadSetting {
+                name: source,
+                given,
+                expected,
+            });
+            Noted
+        })
+    }
+
+    pub(super) fn finish(self) -> Result<(), BadSettings> {
+        if self.bad.is_empty() {
+            Ok(())
+        } else {
+            Err(BadSettings(self.bad))
+        }
+    }
+
+    /// The value and the name it was found under: flag, variable, alias, secret file, default. Empty means unset.
+    fn find(&mut self, setting: &Setting) -> Result<(String, String), Noted> {
+        if let Some(text) = self.values.flags.get(setting.name) {
+            return Ok((format!("--{}", super::flag(setting.name)), text.clone()));
+        }
+        let env = |name: &str| (self.values.env)(name).filter(|text| !text.trim().is_empty());
+        for name in std::iter::once(setting.name).chain(setting.alias) {
+            if let Some(text) = env(name) {
+                return Ok((name.into(), text));
+            }
+        }
+        let file_name = format!("{}_FILE", setting.name);
+        match env(&file_name).filter(|_| setting.secret) {
+            Some(path) => match std::fs::read_to_string(&path) {
+                Ok(text) => Ok((file_name, text)),
+                Err(error) => {
+                    let expected = format!("a file that can be read ({error})");
+                    self.bad.push(BadSetting {
+                        name: file_name,
+                        given: Some(path),
+                        expected,
+                    });
+                    Err(Noted)
+                }
+            },
+            None => Ok((setting.name.into(), setting.default.into())),
+        }
+    }
+}
+
+pub(super) fn environment(text: &str) -> Result<Environment, String> {
+    match text {
+        "development" | "test" => Ok(Environment::Development),
+        "production" | "staging" => Ok(Environment::Production),
+        _ => Err("development, test, staging or production".into()),
+    }
+}
+
+pub(super) fn host(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "an IP address".into())
+}
+
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "a port number, 0 to 65535".into())
+}
+
+pub(super) fn optional_port(text: &str) -> Result<Option<u16>, String> {
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        port(text).map(Some)
+    }
+}
+
+pub(super) fn optional_bool(text: &str) -> Result<Option<bool>, String> {
+    match text {
+        "" => Ok(None),
+        "true" | "1" => Ok(Some(true)),
+        "false" | "0" => Ok(Some(false)),
+        _ => Err("true or false".into()),
+    }
+}
+
+pub(super) fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let (min, max) = (*range.start(), *range.end());
+    let number = text.parse().ok().filter(|n| range.contains(n));
+    number.ok_or_else(|| format!("a whole number from {min} to {max}"))
+}
+
+pub(super) fn millis(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    number(text, range).map_err(|expected| format!("{expected} (milliseconds)"))
+}
+
+pub(super) fn edge(text: &str) -> Result<Edge, String> {
+    match text {
+        "trailing" => Ok(Edge::Trailing),
+        "leading" => Ok(Edge::Leading),
+        _ => Err("trailing or leading".into()),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("text or json".into()),
+    }
+}
+
+/// Running on memory where somebody asked for Redis would be a promise broken in silence.
+pub(super) fn no_redis_yet(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        Ok(())
+    } else {
+        Err("nothing: this version keeps its log in memory only".into())
+    }
+}
+
+/// A comma list of URLs, as the origins browsers send for them.
+pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
+    let urls = text.split(',').map(str::trim).filter(|url| !url.is_empty());
+    urls.map(|url| origin(url).ok_or_else(|| "http:// or https:// URLs, comma separated".into()))
+        .collect()
+}
+
+fn origin(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let scheme = uri.scheme_str().filter(|s| ["http", "https"].contains(s))?;
+    let authority = uri.authority().filter(|a| !a.as_str().contains('@'))?;
+    let host = authority.host().to_ascii_lowercase();
+    let standard = if scheme == "https" { 443 } else { 80 };
+    match authority.port_u16() {
+        Some(port) if port != standard => Some(format!("{scheme}://{host}:{port}")),
+        _ => Some(format!("{scheme}://{host}")),
+    }
+}
+
+/// The keys, and the one that was made up if none was given. `strict`: as production wants them.
+pub(super) fn api_keys(text: &str, strict: bool) -> Result<(ApiKeys, Option<String>), String> {
+    const LEN_MIN: usize = 32;
+    let keys: Vec<&str> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|key| !key.is_empty())
+        .collect();
+    if keys.is_empty() {
+        if strict {
+            return Err(format!(
+                "at least one key of {LEN_MIN} characters or more in production"
+            ));
+        }
+        let key = Alphanumeric.sample_string(&mut rand::rng(), LEN_MIN);
+        return Ok((ApiKeys::new([key.as_str()]), Some(key)));
+    }
+    if strict && keys.iter().any(|key| key.chars().count() < LEN_MIN) {
+        return Err(format!(
+            "keys of {LEN_MIN} characters or more in production"
+        ));
+    }
+    if strict && keys.iter().any(|key| is_placeholder(key)) {
+        return Err(
+            "random keys in production, not a placeholder (try: openssl rand -hex 32)".into(),
+        );
+    }
+    Ok((ApiKeys::new(keys), None))
+}
+
+/// Texts that people copy from examples and forget to replace.
+fn is_placeholder(key: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "changeme",
+        "yourkey",
+        "yourapikey",
+        "yoursecret",
+        "placeholder",
+        "replace",
+        "example",
+        "internalapikey",
+        "secretkey",
+    ];
+    let bare: String = key
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let distinct: std::collections::HashSet<char> = key.chars().collect();
+    distinct.len() < 8 || WORDS.iter().any(|word| bare.contains(word))
+}

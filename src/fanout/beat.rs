@@ -1,0 +1,92 @@
+//! Beats: the regular word of where a connection stands. It finds a loss at the very end, which no later batch betrays.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::{Delivery, Hub, PositionBeat, Subscriber, Transport};
+use crate::model::{Position, ProductId};
+
+/// Seconds between two beats of an announced Socket.IO client (contract section 5).
+const SOCKETIO_EVERY: u64 = 20;
+/// Seconds between two beats of an SSE stream: below the 30 to 60 s after which proxies cut a silent stream.
+const SSE_EVERY: u64 = 15;
+
+/// Beats until `stop`. Connections take their turns second by second, so that there is no moment when all are due.
+pub async fn run_beats(hub: Arc<Hub>, stop: CancellationToken) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for second in 0_u64.. {
+        tokio::select! {
+            _ = seconds.tick() => hub.beat(second).await,
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+impl Hub {
+    /// Subscribers looked at before the task yields.
+    const BEAT_SLICE: usize = 256;
+
+    async fn beat(&self, second: u64) {
+        let due = |s: &Subscriber| {
+            let every = match s.lane.transport() {
+                Transport::SocketIo => SOCKETIO_EVERY,
+                Transport::Sse => SSE_EVERY,
+            };
+            (second + s.id.0).is_multiple_of(every)
+        };
+        let due: Vec<_> = self
+            .subscribers
+            .iter()
+            .filter(|s| due(s.value()))
+            .map(|s| Arc::clone(s.value()))
+            .collect();
+        for slice in due.chunks(Self::BEAT_SLICE) {
+            slice.iter().for_each(|s| self.beat_one(s));
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn beat_one(&self, subscriber: &Arc<Subscriber>) {
+        if subscriber.lane.is_gone() {
+            // The library forgot to say so, or says it in a moment.
+            return self.disconnect(subscriber.id);
+        }
+        if subscriber.lane.transport() == Transport::SocketIo && !subscriber.announced {
+            return;
+        }
+        let beat = self.position_for(subscriber);
+        match subscriber.lane.beat(beat.as_ref()) {
+            Delivery::Sent => {
+                if let Some(beat) = beat {
+                    subscriber.membership.lock().last_beat = beat.cursor;
+                }
+            }
+            // The next one tells what this one would have.
+            Delivery::Full => {}
+            Delivery::Gone => self.disconnect(subscriber.id),
+        }
+    }
+
+    /// Where it stands; `None` while it is being brought up to date or is owed a word to refetch.
+    pub(super) fn position_for(&self, subscriber: &Subscriber) -> Option<PositionBeat> {
+        // Covered first, debts after: what this position covers was delivered, or became a debt, before it moved.
+        let cursor = self.index.progress().covered();
+        if !subscriber.is_complete() {
+            return None;
+        }
+        let membership = subscriber.membership.lock();
+        let last = membership.last_beat;
+        let last_n = if last.epoch == cursor.epoch {
+            last.n
+        } else {
+            0
+        };
+        let changed = |at: &Position| at.epoch == cursor.epoch && at.n > last_n && at.n <= cursor.n;
+        let newest = |p: &ProductId| Some((p.clone(), self.index.newest(p).filter(changed)?));
+        let products = membership.products.iter().filter_map(newest).collect();
+        Some(PositionBeat { cursor, products })
+    }
+}

@@ -1,0 +1,21 @@
+//! Fan-out: who looks at what, and how it reaches them.
+//!
+//! The [`Hub`] is the rooms and the only owner of interest; [`socketio`] and [`sse`] are the two ways in and out.
+//! A subscriber that is slow never slows a product, and is never left with a silent gap ([`slow`]).
+
+mod beat;
+mod hub;
+mod lane;
+mod slow;
+pub mod socketio;
+pub mod sse;
+mod subscriber;
+
+pub use beat::run_beats;
+pub use hub::{Counts, Hub, HubConfig, JoinError, Outcome};
+pub use lane::{Delivery, Lane, Parcel, PositionBeat, Resync, Transport};
+pub use slow::run_debts;
+pub use subscriber::{Subscriber, SubscriberId};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! Debts: what a connection missed and must be told of. A debt is a bounded set of products, never a queue.
+//!
+//! A full connection is not waited for and not sent the same batch again: when it has drained it gets one word to
+//! refetch. Until then no position is told to it, so that a cut in between cannot make it skip what it missed.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::{Delivery, Hub, Parcel, Resync, Subscriber};
+use crate::{
+    index::ResyncReason,
+    model::{Frame, Position, ProductId},
+};
+
+/// What a connection is owed.
+#[derive(Debug)]
+pub(super) struct Debt {
+    reason: ResyncReason,
+    scope: Scope,
+    /// The covered position when the debt began: all that may be told of a position until it is paid.
+    since: Position,
+    /// Not before this moment.
+    due: Instant,
+}
+
+#[derive(Debug)]
+enum Scope {
+    /// Everything it tracks.
+    All,
+    /// These products; at most as many as one connection may track.
+    Products(HashSet<ProductId>),
+}
+
+/// How often debts are looked at. A slow connection drains in its own time; a quarter second later is soon enough.
+const PAY_EVERY: Duration = Duration::from_millis(250);
+
+/// Pays debts until `stop`.
+pub async fn run_debts(hub: Arc<Hub>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(PAY_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => hub.pay_debts(),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+impl Hub {
+    /// Notes that `subscriber` missed something of `product_id`.
+    pub(super) fn owe(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        product_id: &ProductId,
+        reason: ResyncReason,
+    ) {
+        let since = self.index.progress().covered();
+        let mut debt = subscriber.debt.lock();
+        let debt_ref = debt.get_or_insert_with(|| Debt {
+            reason,
+            scope: Scope::Products(HashSet::new()),
+            since,
+            due: Instant::now(),
+        });
+        if let Scope::Products(products) = &mut debt_ref.scope {
+            products.insert(product_id.clone());
+        }
+        subscriber.note_debt(true);
+        drop(debt);
+        self.debtors
+            .lock()
+            .insert(subscriber.id, Arc::clone(subscriber));
+    }
+
+    /// Notes that every subscriber missed something of everything it tracks. Announced clients are told at once and
+    /// spread themselves; plain ones know no spread, so their words leave evenly over it.
+    pub(super) fn owe_all(&self, reason: ResyncReason, since: Position) {
+        let spread = Duration::from_millis(self.spread_ms());
+        let everyone: Vec<_> = self
+            .subscribers
+            .iter()
+            .map(|s| Arc::clone(s.value()))
+            .collect();
+        let count = u32::try_from(everyone.len()).unwrap_or(u32::MAX).max(1);
+        let now = Instant::now();
+        let mut debtors = self.debtors.lock();
+        for (i, subscriber) in (0_u32..).zip(everyone) {
+            let wait = if subscriber.announced {
+                Duration::ZERO
+            } else {
+                spread * i / count
+            };
+            let mut debt = subscriber.debt.lock();
+            *debt = Some(Debt {
+                reason,
+                scope: Scope::All,
+                since,
+                due: now + wait,
+            });
+            subscriber.note_debt(true);
+            drop(debt);
+            debtors.insert(subscriber.id, subscriber);
+        }
+    }
+
+    /// Tells every debtor that has room what it is owed.
+    pub fn pay_debts(&self) {
+        let debtors: Vec<_> = self.debtors.lock().values().cloned().collect();
+        for subscriber in debtors {
+            if self.pay(&subscriber) {
+                self.debtors.lock().remove(&subscriber.id);
+                // A debt made between the payment and the line above must not lose its place.
+                if subscriber.debt.lock().is_some() {
+                    self.debtors.lock().insert(subscriber.id, subscriber);
+                }
+            }
+        }
+    }
+
+    /// True: nothing is owed any more, or the subscriber is gone.
+    fn pay(&self, subscriber: &Arc<Subscriber>) -> bool {
+        // Read before the lock: a batch that this position covers was delivered, or became a debt, before it moved.
+        let covered = self.index.progress().covered();
+        let mut slot = subscriber.debt.lock();
+        let Some(debt) = slot.as_mut() else {
+            return true;
+        };
+        if debt.due > Instant::now() {
+            return false;
+        }
+        let products = match &debt.scope {
+            Scope::All => None,
+            Scope::Products(products) => Some(products.iter().cloned().collect()),
+        };
+        let reason = debt.reason;
+        match self.tell(
+            subscriber,
+            reason,
+            products,
+            covered,
+            !subscriber.is_opening(),
+        ) {
+            Delivery::Sent => {
+                *slot = None;
+                subscriber.note_debt(false);
+                true
+            }
+            Delivery::Full => false,
+            Delivery::Gone => {
+                drop(slot);
+                self.disconnect(subscriber.id);
+                true
+            }
+        }
+    }
+
+    /// Tells a client to refetch, in the form it knows. Not `Sent`: it must be told again, all of it.
+    pub(super) fn tell(
+        &self,
+        subscriber: &Subscriber,
+        reason: ResyncReason,
+        products: Option<Vec<ProductId>>,
+        covered: Position,
+        complete: bool,
+    ) -> Delivery {
+        self.metrics.resynced(reason.as_str());
+        if subscriber.announced {
+            let spread_ms = self.spread_ms();
+            let resync = Resync {
+                reason,
+                product_ids: products,
+                cursor: covered,
+                spread_ms,
+                complete,
+            };
+            return subscriber.lane.resync(&resync);
+        }
+        let products = products.unwrap_or_else(|| {
+            subscriber
+                .membership
+                .lock()
+                .products
+                .iter()
+                .cloned()
+                .collect()
+        });
+        let now = self.index.log_time();
+        for product_id in products {
+            let parcel = Parcel::new(Frame::empty(&product_id, covered, now));
+            match subscriber.lane.frame(&parcel, false) {
+                Delivery::Sent => {}
+                failed => return failed,
+            }
+        }
+        Delivery::Sent
+    }
+
+    /// The covered position as this subscriber may be told it: with a debt it stands still.
+    pub fn covered_for(&self, subscriber: &Subscriber) -> Position {
+        let covered = self.index.progress().covered();
+        subscriber
+            .debt
+            .lock()
+            .as_ref()
+            .map_or(covered, |debt| debt.since)
+    }
+}

@@ -1,0 +1,69 @@
+//! [`SocketLane`]: a socket as the hub hands over to it.
+
+use std::fmt;
+
+use serde::Serialize;
+use socketioxide::{SendError, SocketError, extract::SocketRef};
+
+use crate::{
+    fanout::{Delivery, Lane, Parcel, PositionBeat, Resync, Transport},
+    net::Connection,
+};
+
+/// One socket. It holds the socket, and the socket never holds it, so that neither keeps the other alive.
+pub(super) struct SocketLane {
+    socket: SocketRef,
+    connection: Option<Connection>,
+}
+
+impl SocketLane {
+    pub(super) fn new(socket: SocketRef, connection: Option<Connection>) -> Self {
+        Self { socket, connection }
+    }
+
+    fn emit(&self, event: &'static str, payload: &(impl Serialize + ?Sized)) -> Delivery {
+        match self.socket.emit(event, payload) {
+            Ok(()) => Delivery::Sent,
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => Delivery::Full,
+            Err(SendError::Socket(SocketError::Closed)) => Delivery::Gone,
+            Err(SendError::Serialize(error)) => {
+                tracing::error!(%error, event, "a payload of ours does not serialise");
+                Delivery::Full
+            }
+        }
+    }
+}
+
+impl Lane for SocketLane {
+    fn transport(&self) -> Transport {
+        Transport::SocketIo
+    }
+
+    fn frame(&self, parcel: &Parcel, _complete: bool) -> Delivery {
+        let sent = self.emit("batched_product_update", parcel.frame.json());
+        if let (Delivery::Sent, Some(connection)) = (sent, &self.connection) {
+            connection.expect_write(parcel.flushed);
+        }
+        sent
+    }
+
+    fn resync(&self, resync: &Resync) -> Delivery {
+        self.emit("resync_required", resync)
+    }
+
+    fn beat(&self, beat: Option<&PositionBeat>) -> Delivery {
+        // The library keeps the connection alive by itself.
+        beat.map_or(Delivery::Sent, |beat| self.emit("position", beat))
+    }
+
+    fn is_gone(&self) -> bool {
+        !self.socket.connected()
+    }
+}
+
+impl fmt::Debug for SocketLane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A session id is a bearer secret: it stays out of logs.
+        f.write_str("SocketLane")
+    }
+}

@@ -1,0 +1,193 @@
+//! Socket.IO: every event of the contract's section 5, on the path `/socket.io/`.
+//!
+//! Requests are answered from the hub; nothing here remembers a room. Three rules come from how the library works:
+//! handlers are registered in the namespace middleware (registered later, the first packet after connecting is lost);
+//! joins and leaves happen before the handler returns its future (spawned futures run in any order); and one fallback
+//! handler serves every event (one boxed handler a connection instead of one an event).
+
+mod lane;
+mod requests;
+mod wire;
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::extract::ConnectInfo;
+use serde_json::Value;
+use socketioxide::{
+    ParserConfig, SocketIo, TransportType,
+    extract::{AckSender, Event, Extension, SocketRef, TryData},
+    handler::ConnectHandler,
+    layer::SocketIoLayer,
+    socket::DisconnectReason,
+};
+
+use self::{
+    lane::SocketLane,
+    requests::Request,
+    wire::{Args, Connected, FEATURES},
+};
+use super::{Hub, SubscriberId};
+use crate::net::Connection;
+
+/// Bytes of one message or polling body from a client (contract section 8).
+const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Emits queued to one socket before it counts as slow.
+const QUEUE_MAX: usize = 512;
+/// A client that opened a transport but does not connect to the namespace is let go.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is known of a connection before its first packet. Kept with the socket.
+#[derive(Debug)]
+struct Session {
+    hub: Arc<Hub>,
+    announced: bool,
+    /// Set by whichever comes first, the connect handler or the first packet.
+    subscriber: OnceLock<SubscriberId>,
+    /// One request of this socket waits for the log to come as far as its cursor.
+    waiting: AtomicBool,
+}
+
+/// The layer that serves `/socket.io/`, and the handle that closes it.
+pub fn layer(hub: Arc<Hub>) -> (SocketIoLayer, SocketIo) {
+    let (layer, io) = SocketIo::builder()
+        .max_buffer_size(QUEUE_MAX)
+        .max_payload(MESSAGE_BYTES_MAX as u64)
+        .ws_max_message_size(MESSAGE_BYTES_MAX)
+        .ws_max_frame_size(MESSAGE_BYTES_MAX)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .with_parser(
+            ParserConfig::common()
+                .max_incoming_binaries(0)
+                .max_incoming_binary_buf_size(0),
+        )
+        .build_layer();
+    let admit = move |socket: SocketRef, auth: TryData<Value>| {
+        let hub = Arc::clone(&hub);
+        async move { admit(hub, &socket, auth.0.ok()) }
+    };
+    io.ns("/", greet.with(admit));
+    (layer, io)
+}
+
+/// The namespace middleware: everything that must be in place before the first packet.
+fn admit(hub: Arc<Hub>, socket: &SocketRef, auth: Option<Value>) -> Result<(), Infallible> {
+    let features = auth
+        .as_ref()
+        .and_then(|a| a.get("features"))
+        .and_then(Value::as_array);
+    let announced = features.is_some_and(|names| names.iter().any(|name| name == "resync"));
+    let session = Arc::new(Session {
+        hub,
+        announced,
+        subscriber: OnceLock::new(),
+        waiting: AtomicBool::new(false),
+    });
+    socket.extensions.insert(Arc::clone(&session));
+    let leaving = Arc::clone(&session);
+    socket.on_fallback(
+        move |socket: SocketRef, Event(name): Event, args: TryData<Args>, ack: AckSender| {
+            let later = receive(&session, &socket, &name, args.0.ok(), ack);
+            async move {
+                if let Some(later) = later {
+                    later.await;
+                }
+            }
+        },
+    );
+    socket.on_disconnect(move |_reason: DisconnectReason| {
+        leaving.leave();
+        std::future::ready(())
+    });
+    Ok(())
+}
+
+/// The connect handler. It runs beside the reader, so a first packet may be answered before this greeting.
+async fn greet(socket: SocketRef, Extension(session): Extension<Arc<Session>>) {
+    let id = session.subscriber(&socket);
+    let Some(subscriber) = session.hub.subscriber(id) else {
+        return;
+    };
+    let connected = Connected {
+        socket_id: socket.id.as_str(),
+        authenticated: false,
+        cursor: session.hub.covered_for(&subscriber),
+        server_time: session.hub.index().log_time(),
+        features: FEATURES,
+    };
+    if let Err(error) = socket.emit("connected", &connected) {
+        tracing::debug!(%error, "a client went before it was greeted");
+    }
+}
+
+/// Work that a request leaves for after its handler has returned.
+type Later = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Serves one packet. Joins and leaves have taken effect when this returns.
+fn receive(
+    session: &Arc<Session>,
+    socket: &SocketRef,
+    name: &str,
+    args: Option<Args>,
+    ack: AckSender,
+) -> Option<Later> {
+    let id = session.subscriber(socket);
+    let subscriber = session.hub.subscriber(id)?;
+    let request = Request {
+        session: Arc::clone(session),
+        socket: socket.clone(),
+        subscriber,
+        ack,
+    };
+    let args = args.unwrap_or_default();
+    match name {
+        "join_product" => request.join_product(&args),
+        "leave_product" => request.leave_product(&args),
+        "join_products" => return request.join_products(&args),
+        "request_sync" => return request.request_sync(&args),
+        "ping" => request.pong(),
+        _ => request.unknown(),
+    }
+    None
+}
+
+impl Session {
+    /// This connection's subscriber; made when it is first needed.
+    fn subscriber(&self, socket: &SocketRef) -> SubscriberId {
+        *self.subscriber.get_or_init(|| {
+            // Only a connection that began as a WebSocket stays on the TCP connection it began on.
+            let direct = socket.transport_type() == TransportType::Websocket;
+            let connection = socket
+                .req_parts()
+                .extensions
+                .get::<ConnectInfo<Connection>>();
+            let connection = connection.filter(|_| direct).map(|info| info.0.clone());
+            let lane = SocketLane::new(socket.clone(), connection);
+            self.hub.connect(Box::new(lane), self.announced, false).id()
+        })
+    }
+
+    /// Must not fail or block: the library forgets the socket only after this.
+    fn leave(&self) {
+        if let Some(id) = self.subscriber.get() {
+            self.hub.disconnect(*id);
+        }
+    }
+
+    /// Takes the one place for waiting; false if it is taken.
+    fn start_waiting(&self) -> bool {
+        !self.waiting.swap(true, Ordering::AcqRel)
+    }
+
+    fn stop_waiting(&self) {
+        self.waiting.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,339 @@
+//! Server-Sent Events: `GET /api/events?products=a,b,c` (contract section 6).
+//!
+//! One bounded queue of shared bytes per stream. Everything that decides what a client missed is in the hub.
+
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::Body,
+    extract::{ConnectInfo, Request, State},
+    http::{
+        HeaderMap, HeaderValue, Uri,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http_body::Frame as BodyFrame;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::{
+    Delivery, Hub, Lane, Outcome, Parcel, PositionBeat, Resync, Subscriber, SubscriberId, Transport,
+};
+use crate::{
+    index::{ResyncReason, Since},
+    model::{Position, ProductId},
+    net::Connection,
+    web::Problem,
+};
+
+/// What a client asks for.
+#[derive(Debug)]
+pub struct Subscription {
+    /// At least one, at most as many as the hub allows.
+    pub products: Vec<ProductId>,
+    /// `features=resync` was given.
+    pub announced: bool,
+    /// `Last-Event-ID`, if the client comes back.
+    pub since: Option<Since>,
+}
+
+/// Bytes of a URL (contract section 6): 200 ids of the longest kind would be twice that, and belong into a POST.
+const URI_BYTES_MAX: usize = 16 * 1024;
+
+impl Subscription {
+    /// Reads the query and headers of a request.
+    pub fn read(uri: &Uri, headers: &HeaderMap, products_max: usize) -> Result<Self, Problem> {
+        let query = uri.query().unwrap_or_default();
+        if uri.path().len() + query.len() > URI_BYTES_MAX {
+            return Err(Problem::uri_too_long(URI_BYTES_MAX));
+        }
+        let (mut ids, mut announced, mut last_id) = (BTreeSet::new(), false, None);
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "products" => ids.extend(
+                    value
+                        .split(',')
+                        .map(str::trim)
+                        .filter(|id| !id.is_empty())
+                        .map(str::to_owned),
+                ),
+                "features" => {
+                    announced |= value.split(',').any(|feature| feature.trim() == "resync")
+                }
+                "lastEventId" => last_id = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        // The header comes from the browser's own reconnect and is newer than what the page put into the URL.
+        let header = headers
+            .get("last-event-id")
+            .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+        let last_id = header.or(last_id).filter(|id| !id.is_empty());
+        match ids.len() {
+            0 => {
+                return Err(Problem::bad_request(
+                    "products",
+                    format!("1 to {products_max} product ids, comma separated"),
+                ));
+            }
+            count if count > products_max => return Err(Problem::too_many_products(products_max)),
+            _ => {}
+        }
+        let products = ids.iter().map(|id| ProductId::new(id));
+        let products = products
+            .collect::<Result<_, _>>()
+            .map_err(|e| Problem::invalid_product_id("products", e.to_string()))?;
+        Ok(Self {
+            products,
+            announced,
+            since: last_id.map(|id| Since::parse(&id)),
+        })
+    }
+}
+
+/// `GET /api/events`.
+pub async fn events(State(hub): State<Arc<Hub>>, request: Request) -> Response {
+    match Subscription::read(request.uri(), request.headers(), hub.products_max()) {
+        Ok(subscription) => {
+            let connection = request
+                .extensions()
+                .get::<ConnectInfo<Connection>>()
+                .map(|info| info.0.clone());
+            open(hub, subscription, connection).await
+        }
+        Err(problem) => {
+            hub.metrics.refused(problem.code());
+            problem.into_response()
+        }
+    }
+}
+
+/// Blocks queued to one stream before it counts as slow; the same as for a socket.
+const QUEUE_MAX: usize = 512;
+
+/// Opens a stream.
+async fn open(
+    hub: Arc<Hub>,
+    subscription: Subscription,
+    connection: Option<Connection>,
+) -> Response {
+    let Subscription {
+        products,
+        announced,
+        since,
+    } = subscription;
+    if let Some(Since::Cursor(at)) = since {
+        // A client that has seen more than this pod waits for it here, before it joins anything. Whether the pod
+        // came as far in time is found out by the answers below.
+        if at.epoch == hub.index().progress().epoch && at.n > hub.index().progress().applied_n {
+            let _came = hub.index().wait_applied(at).await;
+        }
+    }
+    let (queue, blocks) = mpsc::channel(QUEUE_MAX);
+    let opening = queue.clone();
+    let lane = StreamLane {
+        queue,
+        announced,
+        connection,
+    };
+    let subscriber = hub.connect(Box::new(lane), announced, true);
+    let end = EndOfStream {
+        hub: Arc::clone(&hub),
+        id: subscriber.id(),
+    };
+
+    // The queue is empty and holds more than this function sends, so these cannot fail.
+    let _queued = opening.try_send(opening_block(since, hub.index().progress().covered()));
+    let told_all = join_all(&hub, &subscriber, &products, since);
+    if told_all {
+        let covered = hub.covered_for(&subscriber);
+        let beat = PositionBeat {
+            cursor: covered,
+            products: Vec::new(),
+        };
+        if since.is_some() && subscriber.lane.beat(Some(&beat)) != Delivery::Sent {
+            tracing::debug!("a stream was full before it was open");
+        }
+    }
+    hub.opened(&subscriber);
+
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    (headers, Body::new(StreamBody { blocks, _end: end })).into_response()
+}
+
+/// The first block. A client that comes back keeps its own position until everything it missed is queued: told any
+/// later one, it would skip the rest if the stream were cut here. One that is new stands where the pod stands.
+fn opening_block(since: Option<Since>, covered: Position) -> Bytes {
+    let retry_ms = rand::random_range(1_000..3_000);
+    let id = match since {
+        None => Some(covered),
+        Some(Since::Cursor(at)) => Some(at),
+        Some(_) => None,
+    };
+    let id = id.map(|at| format!("id: {at}\n")).unwrap_or_default();
+    format!("retry: {retry_ms}\n{id}\n").into()
+}
+
+/// Joins every product and queues what was missed; true if nothing is owed afterwards.
+fn join_all(
+    hub: &Hub,
+    subscriber: &Arc<Subscriber>,
+    products: &[ProductId],
+    since: Option<Since>,
+) -> bool {
+    let mut lost: Vec<(ResyncReason, ProductId)> = Vec::new();
+    for product_id in products {
+        match hub.join(subscriber, product_id, since) {
+            Ok(Outcome::Resync(reason)) => lost.push((reason, product_id.clone())),
+            Ok(Outcome::Ahead) => lost.push((ResyncReason::Gap, product_id.clone())),
+            // Too many were refused before; gone means that nobody reads this.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    for reason in [
+        ResyncReason::LogReset,
+        ResyncReason::Expired,
+        ResyncReason::Gap,
+        ResyncReason::Slow,
+    ] {
+        let products: Vec<_> = lost
+            .iter()
+            .filter(|(r, _)| *r == reason)
+            .map(|(_, p)| p.clone())
+            .collect();
+        if !products.is_empty() {
+            hub.answer_resync(subscriber, reason, products);
+        }
+    }
+    subscriber.debt.lock().is_none()
+}
+
+#[derive(Debug)]
+struct StreamLane {
+    queue: mpsc::Sender<Bytes>,
+    announced: bool,
+    connection: Option<Connection>,
+}
+
+impl StreamLane {
+    fn send(&self, block: Bytes) -> Delivery {
+        match self.queue.try_send(block) {
+            Ok(()) => Delivery::Sent,
+            Err(mpsc::error::TrySendError::Full(_)) => Delivery::Full,
+            Err(mpsc::error::TrySendError::Closed(_)) => Delivery::Gone,
+        }
+    }
+}
+
+impl Lane for StreamLane {
+    fn transport(&self) -> Transport {
+        Transport::Sse
+    }
+
+    fn frame(&self, parcel: &Parcel, complete: bool) -> Delivery {
+        const EVENT: &str = "batched_product_update";
+        let json = parcel.frame.json().get();
+        let sent = match parcel.frame.covered().filter(|_| complete) {
+            Some(covered) => {
+                self.send(parcel.sse(|| block(Some(EVENT), Some(covered), Some(json))))
+            }
+            None => self.send(block(Some(EVENT), None, Some(json))),
+        };
+        if let (Delivery::Sent, Some(connection)) = (sent, &self.connection) {
+            connection.expect_write(parcel.flushed);
+        }
+        sent
+    }
+
+    fn resync(&self, resync: &Resync) -> Delivery {
+        let id = resync.complete.then_some(resync.cursor);
+        self.send(block(Some("resync_required"), id, Some(&json(resync))))
+    }
+
+    fn beat(&self, beat: Option<&PositionBeat>) -> Delivery {
+        match beat {
+            Some(beat) if self.announced => self.send(block(
+                Some("position"),
+                Some(beat.cursor),
+                Some(&json(beat)),
+            )),
+            Some(beat) => self.send(block(None, Some(beat.cursor), None)),
+            None => self.send(Bytes::from_static(b":\n\n")),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.queue.is_closed()
+    }
+}
+
+/// One SSE block. No part can hold a line break: names are ours, positions are checked, JSON is compact.
+fn block(event: Option<&str>, id: Option<Position>, data: Option<&str>) -> Bytes {
+    let mut out = String::with_capacity(96 + data.map_or(0, str::len));
+    let id = id.map(|at| at.to_string());
+    for (field, value) in [
+        ("event: ", event),
+        ("id: ", id.as_deref()),
+        ("data: ", data),
+    ] {
+        if let Some(value) = value {
+            debug_assert!(!value.contains(['\n', '\r']));
+            out.push_str(field);
+            out.push_str(value);
+            out.push('\n');
+        }
+    }
+    out.push('\n');
+    out.into()
+}
+
+fn json(value: &impl Serialize) -> String {
+    #[expect(
+        clippy::expect_used,
+        reason = "our own structs with text keys always serialise"
+    )]
+    serde_json::to_string(value).expect("a struct of checked parts serialises")
+}
+
+/// The response body: what is queued, until the hub or the client lets go.
+struct StreamBody {
+    blocks: mpsc::Receiver<Bytes>,
+    _end: EndOfStream,
+}
+
+impl http_body::Body for StreamBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
+        self.blocks
+            .poll_recv(cx)
+            .map(|block| block.map(|b| Ok(BodyFrame::data(b))))
+    }
+}
+
+/// Leaves the hub when the response is dropped, however that comes about.
+struct EndOfStream {
+    hub: Arc<Hub>,
+    id: SubscriberId,
+}
+
+impl Drop for EndOfStream {
+    fn drop(&mut self) {
+        self.hub.disconnect(self.id);
+    }
+}

@@ -1,0 +1,89 @@
+//! Ingest: everything that comes in goes through one gate, and 202 is answered only when the log has it.
+//!
+//! It never waits for a subscriber and knows none. Next: [`eventlog`](crate::eventlog).
+
+pub mod http;
+pub mod notify;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    clock::Clock,
+    eventlog::{Append, AppendError, Appended, EventLog},
+    telemetry::Metrics,
+    web::Problem,
+};
+
+/// The gate: the only way into the log.
+#[derive(Debug)]
+pub struct Gate {
+    log: Arc<dyn EventLog>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    draining: AtomicBool,
+}
+
+impl Gate {
+    /// What a publisher is told to wait before it tries another pod.
+    const DRAINING_RETRY: Duration = Duration::from_secs(1);
+
+    /// A gate to `log`.
+    pub fn new(log: Arc<dyn EventLog>, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        Self {
+            log,
+            clock,
+            metrics,
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Wall time, for events that bring none.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Refuses everything from here on: this process is about to end.
+    pub fn close(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn check_open(&self) -> Result<(), Problem> {
+        if self.draining.load(Ordering::Acquire) {
+            Err(Problem::draining(Self::DRAINING_RETRY))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Appends. `arrived`: when the request did.
+    pub async fn accept(&self, append: Append, arrived: Instant) -> Result<Appended, Problem> {
+        let appended = self.log.append(append).await.map_err(|error| match error {
+            AppendError::KeyReused => Problem::idempotency_key_reused(),
+            AppendError::Overloaded { retry_after } => Problem::overloaded(retry_after),
+            AppendError::Unavailable { retry_after } => Problem::log_unavailable(retry_after),
+        })?;
+        self.metrics
+            .accept_to_append
+            .record(arrived.elapsed().as_secs_f64());
+        let (accepted, duplicates) = (appended.accepted as u64, appended.duplicates as u64);
+        self.metrics.accepted.increment(accepted + duplicates);
+        self.metrics
+            .appended
+            .increment(if appended.repeated { 0 } else { accepted });
+        self.metrics.duplicates.increment(if appended.repeated {
+            accepted + duplicates
+        } else {
+            duplicates
+        });
+        Ok(appended)
+    }
+}

@@ -1,0 +1,89 @@
+//! [`FailureLimiter`]: slows down whoever guesses keys. Never stands in the way of a good key.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+/// Failed attempts per address. An IPv6 address counts with its whole /64: one customer has all of it.
+#[derive(Debug, Default)]
+pub struct FailureLimiter {
+    addresses: Mutex<HashMap<IpAddr, Bucket>>,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    failures: f64,
+    at: Instant,
+}
+
+impl FailureLimiter {
+    /// Failures an address may make at once: a deploy with a wrong key should still see why.
+    const BURST: f64 = 10.0;
+    /// Failures forgiven each second.
+    const PER_SEC: f64 = 0.5;
+    /// Addresses remembered. When full, those with the least to remember go.
+    const ADDRESSES_MAX: usize = 10_000;
+
+    /// Notes a failed attempt; `Err`: too many, with the time until the next is welcome.
+    pub fn failed(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let mut addresses = self.addresses.lock();
+        if addresses.len() >= Self::ADDRESSES_MAX {
+            addresses.retain(|_, bucket| bucket.failures_at(now) >= 1.0);
+            // Only a flood from that many addresses gets here; it starts over, and the cap on memory holds.
+            if addresses.len() >= Self::ADDRESSES_MAX {
+                addresses.clear();
+            }
+        }
+        let bucket = addresses.entry(network(address)).or_insert(Bucket {
+            failures: 0.0,
+            at: now,
+        });
+        bucket.failures = bucket.failures_at(now) + 1.0;
+        bucket.at = now;
+        let over = bucket.failures - Self::BURST;
+        if over <= 0.0 {
+            return Ok(());
+        }
+        bucket.failures = Self::BURST;
+        Err(Duration::from_secs_f64(over / Self::PER_SEC))
+    }
+}
+
+impl Bucket {
+    fn failures_at(&self, now: Instant) -> f64 {
+        let forgiven = now.duration_since(self.at).as_secs_f64() * FailureLimiter::PER_SEC;
+        (self.failures - forgiven).max(0.0)
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_forgiven_slowly_and_per_network() {
+        let limiter = FailureLimiter::default();
+        let now = Instant::now();
+        let one: IpAddr = "2001:db8::1".parse().unwrap();
+        let neighbour: IpAddr = "2001:db8::ffff".parse().unwrap();
+        let stranger: IpAddr = "2001:db8:0:1::1".parse().unwrap();
+        for _ in 0..10 {
+            assert_eq!(limiter.failed(one, now), Ok(()));
+        }
+        assert_eq!(limiter.failed(neighbour, now), Err(Duration::from_secs(2)));
+        assert_eq!(limiter.failed(stranger, now), Ok(()));
+        assert_eq!(limiter.failed(one, now + Duration::from_secs(2)), Ok(()));
+    }
+}
