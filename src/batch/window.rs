@@ -111,6 +111,8 @@ impl Windows {
             Some(batch)
                 if batch.encoded_bytes() + entry.event.encoded_len() > self.config.bytes_max =>
             {
+                // Held first: the batch that makes room must not tell a position that covers this entry.
+                self.held.insert(entry.at.n);
                 self.close(&product_id, &mut left);
                 self.open_with(now, product_id, Some(entry), &mut left);
             }

@@ -10,11 +10,11 @@ use std::{net::SocketAddr, time::Duration};
 use tracing_subscriber::filter::Targets;
 
 use self::read::{
-    Reader, api_keys, edge, environment, host, log_format, millis, number, optional_bool,
-    optional_port, origins, port,
+    Reader, api_keys, edge, environment, host, log_filter, log_format, millis, number,
+    optional_bool, optional_port, origins, port,
 };
 pub use self::{
-    read::{BadSetting, BadSettings, Values},
+    read::{BadSetting, BadSettings, Lookup, Values},
     settings::{SETTINGS, Setting, flag},
 };
 use crate::{
@@ -66,6 +66,8 @@ pub(crate) enum Environment {
 
 /// Products one connection may track (contract section 8).
 const PRODUCTS_PER_CONNECTION_MAX: usize = 200;
+/// Messages queued to one connection before it counts as slow: more than the answers to joining every product at once.
+const QUEUE_MAX: usize = 512;
 /// A batch must have room for the largest event: 16 KiB of data and its frame around it.
 const BATCH_BYTES_MIN: u64 = 20 * 1024;
 
@@ -96,10 +98,7 @@ impl Config {
             number(t, 1024 * 1024..=1024 * 1024 * 1024 * 1024)
         });
         let claim_ttl_secs = r.get("IDEMPOTENCY_TTL_SECS", |t| number(t, 1..=30 * 86_400));
-        let log_filter = r.get("LOG_LEVEL", |t| {
-            t.parse()
-                .map_err(|_| "a level such as `info`, or `target=level,...`".into())
-        });
+        let log_filter = r.get("LOG_LEVEL", log_filter);
         let log_format = r.get("LOG_FORMAT", log_format);
         let _redis = r.get("REDIS_URL", read::no_redis_yet);
         r.finish()?;
@@ -132,7 +131,7 @@ impl Config {
                 edge: edge?,
             },
             log: MemoryLogConfig {
-                retention_secs: retention_secs.clone()?,
+                retention_secs: retention_secs?,
                 events_max,
                 bytes_max,
                 claim_ttl_secs: claim_ttl_secs?,
@@ -143,6 +142,7 @@ impl Config {
                 bytes_max,
             },
             hub: HubConfig {
+                queue_max: QUEUE_MAX,
                 products_max: PRODUCTS_PER_CONNECTION_MAX,
                 batch_events_max,
                 batch_bytes_max,

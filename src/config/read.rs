@@ -4,16 +4,20 @@ use std::{collections::HashMap, fmt, net::IpAddr, ops::RangeInclusive};
 
 use axum::http::Uri;
 use rand::distr::{Alphanumeric, SampleString};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Environment, SETTINGS, Setting};
 use crate::{batch::Edge, telemetry::LogFormat, web::ApiKeys};
+
+/// Finds a variable by its name.
+pub type Lookup = Box<dyn Fn(&str) -> Option<String>>;
 
 /// Where values come from, so that tests need no environment.
 pub struct Values {
     /// Given on the command line, by the setting's name.
     pub flags: HashMap<&'static str, String>,
     /// The environment.
-    pub env: Box<dyn Fn(&str) -> Option<String>>,
+    pub env: Lookup,
 }
 
 impl Values {
@@ -209,6 +213,17 @@ pub(super) fn edge(text: &str) -> Result<Edge, String> {
         "leading" => Ok(Edge::Leading),
         _ => Err("trailing or leading".into()),
     }
+}
+
+pub(super) fn log_filter(text: &str) -> Result<Targets, String> {
+    // A word that is no level would otherwise be taken for the name of a target, and everything logged.
+    let known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    let filter = text
+        .split(',')
+        .all(known)
+        .then(|| text.parse().ok())
+        .flatten();
+    filter.ok_or_else(|| "error, warn, info, debug or trace, or a list of target=level".into())
 }
 
 pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -49,7 +49,7 @@ impl Hub {
         }
     }
 
-    fn beat_one(&self, subscriber: &Arc<Subscriber>) {
+    pub(super) fn beat_one(&self, subscriber: &Arc<Subscriber>) {
         if subscriber.lane.is_gone() {
             // The library forgot to say so, or says it in a moment.
             return self.disconnect(subscriber.id);
@@ -71,7 +71,7 @@ impl Hub {
     }
 
     /// Where it stands; `None` while it is being brought up to date or is owed a word to refetch.
-    pub(super) fn position_for(&self, subscriber: &Subscriber) -> Option<PositionBeat> {
+    fn position_for(&self, subscriber: &Subscriber) -> Option<PositionBeat> {
         // Covered first, debts after: what this position covers was delivered, or became a debt, before it moved.
         let cursor = self.index.progress().covered();
         if !subscriber.is_complete() {

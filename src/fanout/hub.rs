@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use dashmap::{DashMap, Entry as Slot};
 use parking_lot::Mutex;
 
-use super::{Delivery, Lane, Parcel, Subscriber, SubscriberId, Transport};
+use super::{Delivery, Lane, Parcel, Subscriber, SubscriberId, Transport, slow::Untold};
 use crate::{
     batch::{Closed, Downstream},
     eventlog::Head,
@@ -32,6 +32,8 @@ pub struct HubConfig {
     pub batch_events_max: usize,
     /// Bytes in one replayed batch; the same cap as for live ones.
     pub batch_bytes_max: usize,
+    /// Messages queued to one connection before it counts as slow.
+    pub queue_max: usize,
 }
 
 /// The rooms.
@@ -139,6 +141,11 @@ impl Hub {
         self.config.products_max
     }
 
+    /// Messages queued to one connection before it counts as slow.
+    pub fn queue_max(&self) -> usize {
+        self.config.queue_max
+    }
+
     /// Takes a new connection. `opening`: no position is told to it until [`opened`](Self::opened).
     pub fn connect(&self, lane: Box<dyn Lane>, announced: bool, opening: bool) -> Arc<Subscriber> {
         let id = SubscriberId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
@@ -239,15 +246,16 @@ impl Hub {
         match self.tell(
             subscriber,
             reason,
-            Some(products.clone()),
+            Some(products),
             covered,
             subscriber.is_complete(),
         ) {
-            Delivery::Sent => {}
-            Delivery::Full => products
+            Ok(()) => {}
+            Err(Untold::Full { rest }) => rest
                 .iter()
+                .flatten()
                 .for_each(|p| self.owe(subscriber, p, reason)),
-            Delivery::Gone => self.disconnect(subscriber.id),
+            Err(Untold::Gone) => self.disconnect(subscriber.id),
         }
     }
 

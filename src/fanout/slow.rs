@@ -33,6 +33,18 @@ enum Scope {
     Products(HashSet<ProductId>),
 }
 
+/// Why a client was not told, or not of everything.
+#[derive(Debug)]
+pub(super) enum Untold {
+    /// Its queue is full; these are left (`None`: all it tracks).
+    Full {
+        /// What it was not told of.
+        rest: Option<Vec<ProductId>>,
+    },
+    /// Nobody is there any more.
+    Gone,
+}
+
 /// How often debts are looked at. A slow connection drains in its own time; a quarter second later is soon enough.
 const PAY_EVERY: Duration = Duration::from_millis(250);
 
@@ -142,13 +154,18 @@ impl Hub {
             covered,
             !subscriber.is_opening(),
         ) {
-            Delivery::Sent => {
+            Ok(()) => {
                 *slot = None;
                 subscriber.note_debt(false);
                 true
             }
-            Delivery::Full => false,
-            Delivery::Gone => {
+            Err(Untold::Full { rest }) => {
+                debt.scope = rest.map_or(Scope::All, |rest| {
+                    Scope::Products(rest.into_iter().collect())
+                });
+                false
+            }
+            Err(Untold::Gone) => {
                 drop(slot);
                 self.disconnect(subscriber.id);
                 true
@@ -156,7 +173,7 @@ impl Hub {
         }
     }
 
-    /// Tells a client to refetch, in the form it knows. Not `Sent`: it must be told again, all of it.
+    /// Tells a client to refetch, in the form it knows; `products`: `None` is all it tracks.
     pub(super) fn tell(
         &self,
         subscriber: &Subscriber,
@@ -164,8 +181,7 @@ impl Hub {
         products: Option<Vec<ProductId>>,
         covered: Position,
         complete: bool,
-    ) -> Delivery {
-        self.metrics.resynced(reason.as_str());
+    ) -> Result<(), Untold> {
         if subscriber.announced {
             let spread_ms = self.spread_ms();
             let resync = Resync {
@@ -175,7 +191,16 @@ impl Hub {
                 spread_ms,
                 complete,
             };
-            return subscriber.lane.resync(&resync);
+            return match subscriber.lane.resync(&resync) {
+                Delivery::Sent => {
+                    self.metrics.resynced(reason.as_str());
+                    Ok(())
+                }
+                Delivery::Full => Err(Untold::Full {
+                    rest: resync.product_ids,
+                }),
+                Delivery::Gone => Err(Untold::Gone),
+            };
         }
         let products = products.unwrap_or_else(|| {
             subscriber
@@ -187,14 +212,20 @@ impl Hub {
                 .collect()
         });
         let now = self.index.log_time();
-        for product_id in products {
-            let parcel = Parcel::new(Frame::empty(&product_id, covered, now));
+        for (i, product_id) in products.iter().enumerate() {
+            let parcel = Parcel::new(Frame::empty(product_id, covered, now));
             match subscriber.lane.frame(&parcel, false) {
                 Delivery::Sent => {}
-                failed => return failed,
+                Delivery::Full => {
+                    return Err(Untold::Full {
+                        rest: Some(products[i..].to_vec()),
+                    });
+                }
+                Delivery::Gone => return Err(Untold::Gone),
             }
         }
-        Delivery::Sent
+        self.metrics.resynced(reason.as_str());
+        Ok(())
     }
 
     /// The covered position as this subscriber may be told it: with a debt it stands still.

@@ -116,11 +116,8 @@ pub async fn events(State(hub): State<Arc<Hub>>, request: Request) -> Response {
     }
 }
 
-/// Blocks queued to one stream before it counts as slow; the same as for a socket.
-const QUEUE_MAX: usize = 512;
-
 /// Opens a stream.
-async fn open(
+pub(super) async fn open(
     hub: Arc<Hub>,
     subscription: Subscription,
     connection: Option<Connection>,
@@ -137,7 +134,7 @@ async fn open(
             let _came = hub.index().wait_applied(at).await;
         }
     }
-    let (queue, blocks) = mpsc::channel(QUEUE_MAX);
+    let (queue, blocks) = mpsc::channel(hub.queue_max());
     let opening = queue.clone();
     let lane = StreamLane {
         queue,
@@ -150,7 +147,7 @@ async fn open(
         id: subscriber.id(),
     };
 
-    // The queue is empty and holds more than this function sends, so these cannot fail.
+    // The queue is empty, so the first block fits.
     let _queued = opening.try_send(opening_block(since, hub.index().progress().covered()));
     let told_all = join_all(&hub, &subscriber, &products, since);
     if told_all {

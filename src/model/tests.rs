@@ -113,7 +113,8 @@ proptest! {
     #[test]
     fn compacting_a_pretty_object_gives_its_compact_form(value in prop::collection::btree_map(".*", any_json(4), 0..6)) {
         let pretty = serde_json::to_string_pretty(&value).unwrap();
-        prop_assert_eq!(data(&pretty).unwrap().as_str(), serde_json::to_string(&value).unwrap());
+        let data = data(&pretty).unwrap();
+        prop_assert_eq!(data.as_str(), serde_json::to_string(&value).unwrap());
     }
 
     #[test]

@@ -46,7 +46,9 @@ fn is_localhost(origin: &str) -> bool {
     };
     let bare = uri.path_and_query().is_none_or(|path| path == "/") && !origin.ends_with('/');
     let user = origin.contains('@');
-    bare && !user && matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"))
+    bare && !user
+        && uri.scheme().is_some()
+        && matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 #[cfg(test)]

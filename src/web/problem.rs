@@ -16,7 +16,11 @@ use serde::Serialize;
 /// `code` is stable and meant for programs; `detail` is for people and may change. 4xx: the caller is at fault and
 /// should not retry unchanged, except 429; 503: retry after `Retry-After`, with the same `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+#[serde(transparent)]
+pub struct Problem(Box<Fields>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Fields {
     #[serde(skip)]
     status: StatusCode,
     #[serde(rename = "type")]
@@ -48,7 +52,7 @@ pub struct FieldError {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self {
+        Self(Box::new(Fields {
             status,
             kind: "about:blank",
             title,
@@ -59,22 +63,15 @@ impl Problem {
             line: None,
             column: None,
             retry_after: None,
-        }
+        }))
     }
 
     /// The body is not JSON; `line` and `column` count from 1.
     pub fn malformed_json(line: usize, column: usize, detail: impl Into<String>) -> Self {
-        let problem = Self::new(
-            StatusCode::BAD_REQUEST,
-            "malformed_json",
-            "The body is not valid JSON",
-        );
-        Self {
-            line: Some(line),
-            column: Some(column),
-            ..problem
-        }
-        .detail(detail)
+        let title = "The body is not valid JSON";
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, "malformed_json", title);
+        (problem.0.line, problem.0.column) = (Some(line), Some(column));
+        problem.detail(detail)
     }
 
     /// A query parameter is missing or not as it should be.
@@ -188,10 +185,9 @@ impl Problem {
     /// JSON, but not an event, or not one that may be accepted.
     pub fn invalid_event(errors: Vec<FieldError>) -> Self {
         let title = "The request holds something that is no valid event";
-        Self {
-            errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_event", title)
-        }
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_event", title);
+        problem.0.errors = errors;
+        problem
     }
 
     /// More events than one request may hold.
@@ -260,47 +256,41 @@ impl Problem {
 
     /// The stable code.
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
-    fn detail(self, detail: impl Into<String>) -> Self {
-        Self {
-            detail: detail.into(),
-            ..self
-        }
+    fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = detail.into();
+        self
     }
 
-    fn field(self, path: &str, expected: impl Into<String>) -> Self {
-        Self {
-            errors: vec![FieldError {
-                path: path.into(),
-                expected: expected.into(),
-            }],
-            ..self
-        }
+    fn field(mut self, path: &str, expected: impl Into<String>) -> Self {
+        self.0.errors.push(FieldError {
+            path: path.into(),
+            expected: expected.into(),
+        });
+        self
     }
 
-    fn retry(self, after: Duration) -> Self {
-        Self {
-            retry_after: Some(after),
-            ..self
-        }
+    fn retry(mut self, after: Duration) -> Self {
+        self.0.retry_after = Some(after);
+        self
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = (self.status, body).into_response();
+        let mut response = (self.0.status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some(after) = self.retry_after {
+        if let Some(after) = self.0.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.0.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -40,8 +40,6 @@ use crate::net::Connection;
 
 /// Bytes of one message or polling body from a client (contract section 8).
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
-/// Emits queued to one socket before it counts as slow.
-const QUEUE_MAX: usize = 512;
 /// A client that opened a transport but does not connect to the namespace is let go.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -59,7 +57,7 @@ struct Session {
 /// The layer that serves `/socket.io/`, and the handle that closes it.
 pub fn layer(hub: Arc<Hub>) -> (SocketIoLayer, SocketIo) {
     let (layer, io) = SocketIo::builder()
-        .max_buffer_size(QUEUE_MAX)
+        .max_buffer_size(hub.queue_max())
         .max_payload(MESSAGE_BYTES_MAX as u64)
         .ws_max_message_size(MESSAGE_BYTES_MAX)
         .ws_max_frame_size(MESSAGE_BYTES_MAX)
