@@ -28,23 +28,15 @@ impl Clock {
 
     /// A clock that shows `start_time` now and moves with tokio's time from here.
     pub fn from_tokio(start_time: LogTime) -> Self {
-        Self(Source::Tokio {
-            start: Instant::now(),
-            start_time,
-        })
+        Self(Source::Tokio { start: Instant::now(), start_time })
     }
 
     /// The time now.
     pub fn now(&self) -> LogTime {
         match self.0 {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the one reader of the wall clock"
-            )]
+            #[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
             Source::System => {
-                let since = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or(Duration::ZERO);
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
                 LogTime::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
             }
             Source::Tokio { start, start_time } => {

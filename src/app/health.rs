@@ -83,12 +83,7 @@ struct LogDetails {
 
 impl Health {
     pub(super) fn new(hub: Arc<Hub>, metrics: Arc<Metrics>) -> Self {
-        Self {
-            state: AtomicU8::new(State::Starting as u8),
-            hub,
-            metrics,
-            started: Instant::now(),
-        }
+        Self { state: AtomicU8::new(State::Starting as u8), hub, metrics, started: Instant::now() }
     }
 
     /// Everything runs.
@@ -120,20 +115,11 @@ impl Health {
             },
         });
         Report {
-            status: if self.state() == State::Ready {
-                "healthy"
-            } else {
-                "degraded"
-            },
+            status: if self.state() == State::Ready { "healthy" } else { "degraded" },
             service: "websocket-gateway",
             connections: counts.connections,
-            rooms: Rooms {
-                total_rooms: counts.rooms,
-                total_subscribers: counts.subscribers,
-            },
-            batching: Batching {
-                pending_batches: counts.pending_windows,
-            },
+            rooms: Rooms { total_rooms: counts.rooms, total_subscribers: counts.subscribers },
+            batching: Batching { pending_batches: counts.pending_windows },
             details,
         }
     }
@@ -146,27 +132,14 @@ impl Health {
 
     fn state(&self) -> State {
         let state = self.state.load(Ordering::Acquire);
-        let all = [
-            State::Starting,
-            State::Ready,
-            State::Lagging,
-            State::LogAway,
-            State::Draining,
-        ];
-        all.into_iter()
-            .find(|s| *s as u8 == state)
-            .unwrap_or(State::Draining)
+        let all = [State::Starting, State::Ready, State::Lagging, State::LogAway, State::Draining];
+        all.into_iter().find(|s| *s as u8 == state).unwrap_or(State::Draining)
     }
 
     /// Moves between the states of a running process; a draining one stays so.
     fn set(&self, next: State) {
-        let update =
-            |now| (now != State::Draining as u8 && now != next as u8).then_some(next as u8);
-        if self
-            .state
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, update)
-            .is_ok()
-        {
+        let update = |now| (now != State::Draining as u8 && now != next as u8).then_some(next as u8);
+        if self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, update).is_ok() {
             tracing::info!(state = ?next, "health changed");
         }
     }
@@ -178,11 +151,7 @@ const WATCH_EVERY: Duration = Duration::from_millis(500);
 const LAG_MAX: Duration = Duration::from_secs(2);
 
 /// Compares the log's head with what this pod has applied, until `stop`.
-pub(super) async fn watch_head(
-    log: Arc<dyn EventLog>,
-    health: Arc<Health>,
-    stop: CancellationToken,
-) {
+pub(super) async fn watch_head(log: Arc<dyn EventLog>, health: Arc<Health>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(WATCH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The oldest head that this pod has not reached, and since when.
@@ -197,8 +166,7 @@ pub(super) async fn watch_head(
             continue;
         };
         let progress = health.hub.index().progress();
-        let reached =
-            |h: &Head| h.position.epoch == progress.epoch && h.position.n <= progress.applied_n;
+        let reached = |h: &Head| h.position.epoch == progress.epoch && h.position.n <= progress.applied_n;
         behind = behind.filter(|(head, _)| !reached(head));
         if behind.is_none() && !reached(&head) {
             behind = Some((head, Instant::now()));

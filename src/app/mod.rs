@@ -69,11 +69,7 @@ impl App {
     }
 
     /// Wires a gateway on this log. Reads as the pipeline: gate, log, index, hub, batcher, and the doors in and out.
-    pub async fn build_on(
-        config: &Config,
-        log: Arc<dyn EventLog>,
-        clock: Clock,
-    ) -> Result<Self, AppError> {
+    pub async fn build_on(config: &Config, log: Arc<dyn EventLog>, clock: Clock) -> Result<Self, AppError> {
         let metrics = Arc::new(Metrics::new()?);
         let tasks = Tasks::new();
         let gate = Arc::new(Gate::new(Arc::clone(&log), clock, Arc::clone(&metrics)));
@@ -107,18 +103,7 @@ impl App {
         };
         let public = routes.public(socketio);
         let admin = config.admin.is_some().then(|| routes.admin());
-        Ok(Self {
-            public,
-            admin,
-            io,
-            gate,
-            hub,
-            health,
-            metrics,
-            batcher,
-            tasks,
-            log,
-        })
+        Ok(Self { public, admin, io, gate, hub, health, metrics, batcher, tasks, log })
     }
 
     /// The routes, for tests that need no socket. Nothing moves before [`start`](Self::start).
@@ -146,14 +131,9 @@ impl App {
         let listener = GuardedListener::new(listener, written);
         let service = public.into_make_service_with_connect_info::<Connection>();
         let graceful = closing.clone().cancelled_owned();
-        let serving = async move {
-            axum::serve(listener, service)
-                .with_graceful_shutdown(graceful)
-                .await
-        };
+        let serving = async move { axum::serve(listener, service).with_graceful_shutdown(graceful).await };
         let serving_admin = serve_admin(admin, admin_router, closing.clone());
-        let mut serving =
-            std::pin::pin!(async { tokio::try_join!(serving, serving_admin).map(|_| ()) });
+        let mut serving = std::pin::pin!(async { tokio::try_join!(serving, serving_admin).map(|_| ()) });
 
         let died = tokio::select! {
             served = &mut serving => return Ok(served?),
@@ -180,17 +160,7 @@ impl App {
 
     /// Starts the tasks behind the routes.
     pub fn start(self) -> Running {
-        let Self {
-            io,
-            gate,
-            hub,
-            health,
-            metrics,
-            batcher,
-            tasks,
-            log,
-            ..
-        } = self;
+        let Self { io, gate, hub, health, metrics, batcher, tasks, log, .. } = self;
         let stop = tasks.stopping();
         tasks.spawn_vital("batcher", batcher.run(stop.clone()));
         tasks.spawn_vital("debts", run_debts(Arc::clone(&hub), stop.clone()));
@@ -198,13 +168,7 @@ impl App {
         tasks.spawn_vital("upkeep", upkeep(metrics, Arc::clone(&hub), stop.clone()));
         tasks.spawn_vital("head watch", watch_head(log, Arc::clone(&health), stop));
         health.ready();
-        Running {
-            io,
-            gate,
-            hub,
-            health,
-            tasks,
-        }
+        Running { io, gate, hub, health, tasks }
     }
 }
 
@@ -257,9 +221,7 @@ async fn serve_admin(
         closing.cancelled().await;
         return Ok(());
     };
-    axum::serve(listener, router)
-        .with_graceful_shutdown(closing.cancelled_owned())
-        .await
+    axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await
 }
 
 impl std::fmt::Debug for App {

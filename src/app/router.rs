@@ -38,16 +38,10 @@ impl Routes {
             .route("/api/notify", post(notify))
             .route("/api/notify/batch", post(notify_batch))
             .with_state(Arc::clone(&self.door));
-        let browsers = Router::new()
-            .route("/api/events", get(sse::events))
-            .with_state(Arc::clone(&self.hub));
+        let browsers = Router::new().route("/api/events", get(sse::events)).with_state(Arc::clone(&self.hub));
         let mut router = publishers.merge(browsers).merge(self.orchestrator());
         router = if self.private_admin {
-            router.merge(
-                Router::new()
-                    .route("/health", get(health))
-                    .with_state(Arc::clone(&self.health)),
-            )
+            router.merge(Router::new().route("/health", get(health)).with_state(Arc::clone(&self.health)))
         } else {
             router.merge(self.operator())
         };
@@ -58,18 +52,13 @@ impl Routes {
             .fallback(async || Problem::not_found())
             .method_not_allowed_fallback(async || Problem::method_not_allowed())
             .layer(socketio)
-            .layer(middleware::from_fn_with_state(
-                Arc::clone(&self.origins),
-                check_origin,
-            ))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.origins), check_origin))
             .layer(self.cors())
     }
 
     /// The private port.
     pub(super) fn admin(&self) -> Router {
-        self.operator()
-            .merge(self.orchestrator())
-            .fallback(async || Problem::not_found())
+        self.operator().merge(self.orchestrator()).fallback(async || Problem::not_found())
     }
 
     fn operator(&self) -> Router {
@@ -89,9 +78,8 @@ impl Routes {
     /// Tells browsers what [`check_origin`] lets through. Credentials: the Socket.IO client may be told to send them.
     fn cors(&self) -> CorsLayer {
         let origins = Arc::clone(&self.origins);
-        let allow = move |origin: &HeaderValue, _: &Parts| {
-            origin.to_str().is_ok_and(|o| origins.allow_origin(o))
-        };
+        let allow =
+            move |origin: &HeaderValue, _: &Parts| origin.to_str().is_ok_and(|o| origins.allow_origin(o));
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(allow))
             .allow_credentials(true)
@@ -104,11 +92,7 @@ impl Routes {
     }
 }
 
-async fn check_origin(
-    State(origins): State<Arc<Origins>>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn check_origin(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
     if origins.allow_request(request.headers()) {
         next.run(request).await
     } else {
@@ -133,14 +117,7 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
 }
 
 async fn metrics(State(health): State<Arc<Health>>) -> Response {
-    (
-        [(
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )],
-        health.metrics(),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], health.metrics()).into_response()
 }
 
 async fn console() -> Response {

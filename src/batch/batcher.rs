@@ -40,9 +40,7 @@ pub struct Batcher {
 
 impl std::fmt::Debug for Batcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batcher")
-            .field("windows", &self.windows)
-            .finish_non_exhaustive()
+        f.debug_struct("Batcher").field("windows", &self.windows).finish_non_exhaustive()
     }
 }
 
@@ -59,13 +57,7 @@ impl Batcher {
         metrics: Arc<Metrics>,
     ) -> Self {
         let tail = log.tail(after);
-        Self {
-            log,
-            tail,
-            windows: Windows::new(config, after),
-            downstream,
-            metrics,
-        }
+        Self { log, tail, windows: Windows::new(config, after), downstream, metrics }
     }
 
     /// Runs until `drain` is cancelled; then reads on to the head of the log, flushes every window and returns.
@@ -134,12 +126,9 @@ impl Batcher {
     async fn leave(&mut self, closed: Vec<Closed>) {
         for closed in closed {
             self.metrics.batches.increment(1);
-            self.metrics
-                .batch_events
-                .record(closed.batch.count() as f64);
+            self.metrics.batch_events.record(closed.batch.count() as f64);
             self.downstream.flush(closed).await;
         }
-        self.downstream
-            .covered(self.windows.covered(), self.windows.pending_count());
+        self.downstream.covered(self.windows.covered(), self.windows.pending_count());
     }
 }

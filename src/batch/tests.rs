@@ -54,11 +54,7 @@ fn play(config: BatchConfig, steps: &[Step]) -> Run {
     let start = Epoch::from_random(EPOCH_BITS).at(0);
     let mut windows = Windows::new(config, start);
     let mut now = Instant::now();
-    let mut run = Run {
-        config,
-        pushed: Vec::new(),
-        left: Vec::new(),
-    };
+    let mut run = Run { config, pushed: Vec::new(), left: Vec::new() };
     let mut held = BTreeSet::new();
     let leave = |run: &mut Run, held: &mut BTreeSet<u64>, closed: Vec<Closed>, at: Instant| {
         for closed in closed {
@@ -67,19 +63,13 @@ fn play(config: BatchConfig, steps: &[Step]) -> Run {
             }
             let applied = run.pushed.len() as u64;
             let covered = held.first().map_or(applied, |first| first - 1);
-            assert_eq!(
-                closed.covered.n, covered,
-                "a frame tells exactly what has left"
-            );
+            assert_eq!(closed.covered.n, covered, "a frame tells exactly what has left");
             run.left.push(Left { closed, at });
         }
     };
     for step in steps {
         match *step {
-            Step::Event {
-                product,
-                data_bytes,
-            } => {
+            Step::Event { product, data_bytes } => {
                 run.pushed.push((product, now));
                 let n = run.pushed.len() as u64;
                 held.insert(n);
@@ -96,11 +86,7 @@ fn play(config: BatchConfig, steps: &[Step]) -> Run {
                 now = end;
             }
         }
-        assert_eq!(
-            windows.covered().n,
-            held.first()
-                .map_or(run.pushed.len() as u64, |first| first - 1)
-        );
+        assert_eq!(windows.covered().n, held.first().map_or(run.pushed.len() as u64, |first| first - 1));
     }
     let closed = windows.flush();
     leave(&mut run, &mut held, closed, now);
@@ -123,30 +109,16 @@ impl Run {
                 assert_eq!(entry.event.product_id.as_str(), format!("p{product}"));
                 let before = newest.insert(product, entry.at.n);
                 assert!(before < Some(entry.at.n), "order within a product");
-                assert!(
-                    *at - pushed <= self.config.window,
-                    "an event waited too long"
-                );
+                assert!(*at - pushed <= self.config.window, "an event waited too long");
             }
         }
-        assert_eq!(
-            self.left
-                .iter()
-                .map(|l| l.closed.batch.count())
-                .sum::<usize>(),
-            self.pushed.len()
-        );
+        assert_eq!(self.left.iter().map(|l| l.closed.batch.count()).sum::<usize>(), self.pushed.len());
     }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let event =
-        (0..4_u8, prop_oneof![0..40_usize, 200..400_usize]).prop_map(|(product, data_bytes)| {
-            Step::Event {
-                product,
-                data_bytes,
-            }
-        });
+    let event = (0..4_u8, prop_oneof![0..40_usize, 200..400_usize])
+        .prop_map(|(product, data_bytes)| Step::Event { product, data_bytes });
     let pause = (0..400_u64).prop_map(|ms| Step::Pause { ms });
     prop::collection::vec(prop_oneof![3 => event, 1 => pause], 0..120)
 }
@@ -154,14 +126,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn configs() -> impl Strategy<Value = BatchConfig> {
     let edge = prop_oneof![Just(Edge::Trailing), Just(Edge::Leading)];
     let window_ms = prop_oneof![4 => Just(300_u64), 1 => Just(0_u64)];
-    (window_ms, 1..6_usize, 300..900_usize, edge).prop_map(
-        |(window_ms, events_max, bytes_max, edge)| BatchConfig {
-            window: Duration::from_millis(window_ms),
-            events_max,
-            bytes_max,
-            edge,
-        },
-    )
+    (window_ms, 1..6_usize, 300..900_usize, edge).prop_map(|(window_ms, events_max, bytes_max, edge)| {
+        BatchConfig { window: Duration::from_millis(window_ms), events_max, bytes_max, edge }
+    })
 }
 
 proptest! {
@@ -176,12 +143,7 @@ proptest! {
 }
 
 fn config(edge: Edge) -> BatchConfig {
-    BatchConfig {
-        window: Duration::from_millis(300),
-        events_max: 100,
-        bytes_max: 256 * 1024,
-        edge,
-    }
+    BatchConfig { window: Duration::from_millis(300), events_max: 100, bytes_max: 256 * 1024, edge }
 }
 
 /// The `n`s of each batch, with the milliseconds at which it left.
@@ -189,20 +151,11 @@ fn timeline(config: BatchConfig, steps: &[Step]) -> Vec<(u128, Vec<u64>)> {
     let run = play(config, steps);
     let start = run.pushed.first().map(|(_, at)| *at).unwrap();
     let ns = |l: &Left| l.closed.batch.entries().map(|e| e.at.n).collect();
-    run.left
-        .iter()
-        .map(|l| ((l.at - start).as_millis(), ns(l)))
-        .collect()
+    run.left.iter().map(|l| ((l.at - start).as_millis(), ns(l))).collect()
 }
 
-const A: Step = Step::Event {
-    product: 0,
-    data_bytes: 0,
-};
-const B: Step = Step::Event {
-    product: 1,
-    data_bytes: 0,
-};
+const A: Step = Step::Event { product: 0, data_bytes: 0 };
+const B: Step = Step::Event { product: 1, data_bytes: 0 };
 
 fn pause(ms: u64) -> Step {
     Step::Pause { ms }
@@ -211,51 +164,24 @@ fn pause(ms: u64) -> Step {
 #[test]
 fn later_events_never_push_a_window_back() {
     let steps = [A, pause(200), A, pause(99), A, pause(1), A, pause(1_000)];
-    assert_eq!(
-        timeline(config(Edge::Trailing), &steps),
-        [(300, vec![1, 2, 3]), (600, vec![4])]
-    );
+    assert_eq!(timeline(config(Edge::Trailing), &steps), [(300, vec![1, 2, 3]), (600, vec![4])]);
 }
 
 #[test]
 fn with_a_leading_edge_the_first_leaves_at_once_and_the_rest_together() {
-    let steps = [
-        A,
-        pause(100),
-        A,
-        A,
-        pause(250),
-        A,
-        pause(1_000),
-        A,
-        pause(1_000),
-    ];
-    let left = [
-        (0, vec![1]),
-        (300, vec![2, 3]),
-        (600, vec![4]),
-        (1_350, vec![5]),
-    ];
+    let steps = [A, pause(100), A, A, pause(250), A, pause(1_000), A, pause(1_000)];
+    let left = [(0, vec![1]), (300, vec![2, 3]), (600, vec![4]), (1_350, vec![5])];
     assert_eq!(timeline(config(Edge::Leading), &steps), left);
 }
 
 #[test]
 fn a_full_window_leaves_at_once() {
-    let full = BatchConfig {
-        events_max: 2,
-        ..config(Edge::Trailing)
-    };
-    assert_eq!(
-        timeline(full, &[A, pause(10), A, A, pause(1_000)]),
-        [(10, vec![1, 2]), (310, vec![3])]
-    );
+    let full = BatchConfig { events_max: 2, ..config(Edge::Trailing) };
+    assert_eq!(timeline(full, &[A, pause(10), A, A, pause(1_000)]), [(10, vec![1, 2]), (310, vec![3])]);
 }
 
 #[test]
 fn products_do_not_wait_for_each_other() {
     let steps = [A, pause(100), B, pause(1_000)];
-    assert_eq!(
-        timeline(config(Edge::Trailing), &steps),
-        [(300, vec![1]), (400, vec![2])]
-    );
+    assert_eq!(timeline(config(Edge::Trailing), &steps), [(300, vec![1]), (400, vec![2])]);
 }

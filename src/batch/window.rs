@@ -108,9 +108,7 @@ impl Windows {
             return left;
         };
         match &mut window.batch {
-            Some(batch)
-                if batch.encoded_bytes() + entry.event.encoded_len() > self.config.bytes_max =>
-            {
+            Some(batch) if batch.encoded_bytes() + entry.event.encoded_len() > self.config.bytes_max => {
                 // Held first: the batch that makes room must not tell a position that covers this entry.
                 self.held.insert(entry.at.n);
                 self.close(&product_id, &mut left);
@@ -133,11 +131,7 @@ impl Windows {
     pub fn expire(&mut self, now: Instant) -> Vec<Closed> {
         let mut due = Vec::new();
         while let Some(ticket) = self.tickets.pop_front_if(|t| t.closes <= now) {
-            if self
-                .open
-                .get(&ticket.product_id)
-                .is_some_and(|w| w.serial == ticket.serial)
-            {
+            if self.open.get(&ticket.product_id).is_some_and(|w| w.serial == ticket.serial) {
                 due.push(ticket.product_id);
             }
         }
@@ -153,10 +147,7 @@ impl Windows {
 
     /// Goes on behind `applied`, which is no entry: a hole, or the start of a new epoch. Nothing may be open.
     pub fn skip_to(&mut self, applied: Position) {
-        debug_assert!(
-            self.open.is_empty(),
-            "flush before the log's history breaks"
-        );
+        debug_assert!(self.open.is_empty(), "flush before the log's history breaks");
         self.applied = applied;
     }
 
@@ -196,28 +187,16 @@ impl Windows {
             product_id: product_id.clone(),
         });
         self.held.extend(entry.iter().map(|e| e.at.n));
-        self.open.insert(
-            product_id.clone(),
-            Window {
-                serial,
-                batch: entry.map(Batch::of),
-            },
-        );
+        self.open.insert(product_id.clone(), Window { serial, batch: entry.map(Batch::of) });
         self.close_if_full(now, product_id, left);
     }
 
     /// A full window leaves at once. With a leading edge another one follows it, so that a burst of full windows
     /// is not followed by an entry that leaves alone.
     fn close_if_full(&mut self, now: Instant, product_id: ProductId, left: &mut Vec<Closed>) {
-        let full = |b: &Batch| {
-            b.count() >= self.config.events_max || b.encoded_bytes() >= self.config.bytes_max
-        };
-        if !self
-            .open
-            .get(&product_id)
-            .and_then(|w| w.batch.as_ref())
-            .is_some_and(full)
-        {
+        let full =
+            |b: &Batch| b.count() >= self.config.events_max || b.encoded_bytes() >= self.config.bytes_max;
+        if !self.open.get(&product_id).and_then(|w| w.batch.as_ref()).is_some_and(full) {
             return;
         }
         self.close(&product_id, left);
@@ -229,8 +208,7 @@ impl Windows {
     /// Closes these windows in the order of their oldest entry. With a leading edge a window that collected
     /// something is followed by another, from `follow` on.
     fn close_all(&mut self, mut due: Vec<ProductId>, follow: Option<Instant>) -> Vec<Closed> {
-        let oldest_n =
-            |w: Option<&Window>| w.and_then(|w| w.batch.as_ref()).map(|b| b.oldest().at.n);
+        let oldest_n = |w: Option<&Window>| w.and_then(|w| w.batch.as_ref()).map(|b| b.oldest().at.n);
         due.sort_unstable_by_key(|product_id| oldest_n(self.open.get(product_id)));
         let mut left = Vec::new();
         for product_id in due {
@@ -256,9 +234,6 @@ impl Windows {
     }
 
     fn leave(&self, batch: Batch, left: &mut Vec<Closed>) {
-        left.push(Closed {
-            batch,
-            covered: self.covered(),
-        });
+        left.push(Closed { batch, covered: self.covered() });
     }
 }

@@ -50,37 +50,23 @@ fn notify() -> Command {
 fn watch() -> Command {
     Command::new("watch")
         .about("Print the batches of some products as they come, one JSON object a line")
-        .arg(
-            Arg::new("productId")
-                .required(true)
-                .num_args(1..)
-                .help("which products"),
-        )
+        .arg(Arg::new("productId").required(true).num_args(1..).help("which products"))
         .args(remote(false))
         .after_help("Example:\n  shelfcast watch product-123 product-456")
 }
 
 fn healthcheck() -> Command {
     Command::new("healthcheck")
-        .about(
-            "Ask a running gateway whether it is ready; exit 0 if it is, 1 if not (for containers)",
-        )
+        .about("Ask a running gateway whether it is ready; exit 0 if it is, 1 if not (for containers)")
         .args(remote(false))
         .after_help("Example:\n  shelfcast healthcheck --url http://127.0.0.1:3003")
 }
 
 fn remote(key: bool) -> Vec<Arg> {
-    let url = Arg::new("url")
-        .long("url")
-        .help("the gateway [default: http://127.0.0.1:$PORT, or port 3003]");
+    let url = Arg::new("url").long("url").help("the gateway [default: http://127.0.0.1:$PORT, or port 3003]");
     let mut args = vec![url];
     if key {
-        args.extend(
-            SETTINGS
-                .iter()
-                .filter(|s| s.name == "INTERNAL_API_KEY")
-                .map(setting),
-        );
+        args.extend(SETTINGS.iter().filter(|s| s.name == "INTERNAL_API_KEY").map(setting));
     }
     args
 }
@@ -90,11 +76,7 @@ fn setting(setting: &Setting) -> Arg {
         "" => setting.help.to_owned(),
         default => format!("{} [default: {default}]", setting.help),
     };
-    Arg::new(setting.name)
-        .long(flag(setting.name))
-        .value_name("VALUE")
-        .help(help)
-        .help_heading("Settings")
+    Arg::new(setting.name).long(flag(setting.name)).value_name("VALUE").help(help).help_heading("Settings")
 }
 
 /// The settings given on this command line, over those of the environment.
@@ -123,14 +105,7 @@ impl Remote {
             .cloned()
             .unwrap_or_else(|| format!("http://127.0.0.1:{}", port()));
         let keys = values.text("INTERNAL_API_KEY").unwrap_or_default();
-        let key = keys
-            .split(',')
-            .map(str::trim)
-            .find(|key| !key.is_empty())
-            .map(str::to_owned);
-        Self {
-            url: url.trim_end_matches('/').to_owned(),
-            key,
-        }
+        let key = keys.split(',').map(str::trim).find(|key| !key.is_empty()).map(str::to_owned);
+        Self { url: url.trim_end_matches('/').to_owned(), key }
     }
 }

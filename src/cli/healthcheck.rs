@@ -9,9 +9,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Exit 0 if the gateway is ready.
 pub(super) fn run(remote: &Remote) -> ExitCode {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(TIMEOUT));
+    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
     let agent: ureq::Agent = config.build().into();
     match agent.get(format!("{}/health/ready", remote.url)).call() {
         Ok(response) if response.status() == 200 => {

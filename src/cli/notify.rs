@@ -19,40 +19,22 @@ struct Event<'a> {
 
 /// Sends it and prints the answer; exit 0 if it was accepted.
 pub(super) fn run(remote: &Remote, matches: &ArgMatches) -> ExitCode {
-    let text = |name: &str| {
-        matches
-            .get_one::<String>(name)
-            .map(String::as_str)
-            .unwrap_or_default()
-    };
+    let text = |name: &str| matches.get_one::<String>(name).map(String::as_str).unwrap_or_default();
     let Some(key) = &remote.key else {
-        return fail(
-            EXIT_USAGE,
-            "set INTERNAL_API_KEY, or give --internal-api-key",
-        );
+        return fail(EXIT_USAGE, "set INTERNAL_API_KEY, or give --internal-api-key");
     };
     let data: &RawValue = match serde_json::from_str(text("data")) {
         Ok(data) => data,
         Err(error) => return fail(EXIT_USAGE, &format!("--data is not valid JSON: {error}")),
     };
-    let event = Event {
-        product_id: text("productId"),
-        event_type: text("type"),
-        data,
-    };
+    let event = Event { product_id: text("productId"), event_type: text("type"), data };
     let Ok(body) = serde_json::to_string(&event) else {
         return fail(1, "the event does not serialise");
     };
 
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let url = format!("{}/api/notify", remote.url);
-    let mut request = agent
-        .post(&url)
-        .header("Content-Type", "application/json")
-        .header("X-API-Key", key);
+    let mut request = agent.post(&url).header("Content-Type", "application/json").header("X-API-Key", key);
     if let Some(claim) = matches.get_one::<String>("idempotency-key") {
         request = request.header("Idempotency-Key", claim);
     }

@@ -21,10 +21,7 @@ pub(super) fn check(values: &Values) -> ExitCode {
             say("the settings are good");
             ExitCode::SUCCESS
         }
-        Err(bad) => fail(
-            EXIT_USAGE,
-            &format!("these settings cannot be used:\n{bad}"),
-        ),
+        Err(bad) => fail(EXIT_USAGE, &format!("these settings cannot be used:\n{bad}")),
     }
 }
 
@@ -33,17 +30,11 @@ pub(super) fn run(values: &Values) -> ExitCode {
     let config = match Config::read(values) {
         Ok(config) => config,
         Err(bad) => {
-            return fail(
-                EXIT_USAGE,
-                &format!("these settings cannot be used:\n{bad}"),
-            );
+            return fail(EXIT_USAGE, &format!("these settings cannot be used:\n{bad}"));
         }
     };
     init_logs(&config.log_filter, config.log_format);
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &format!("the runtime did not start: {error}")),
     };
@@ -63,30 +54,21 @@ async fn serve(config: &Config) -> Result<(), String> {
         None => None,
     };
     let stop = stop_signal().map_err(|error| format!("signals cannot be watched: {error}"))?;
-    let app = App::build(config)
-        .await
-        .map_err(|error| error.to_string())?;
+    let app = App::build(config).await.map_err(|error| error.to_string())?;
     greet(config, listener.local_addr().unwrap_or(config.listen));
-    app.run(listener, admin, stop)
-        .await
-        .map_err(|error| error.to_string())
+    app.run(listener, admin, stop).await.map_err(|error| error.to_string())
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => format!("{address} is in use already; choose another PORT"),
-            _ => format!("cannot listen on {address}: {error}"),
-        })
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => format!("{address} is in use already; choose another PORT"),
+        _ => format!("cannot listen on {address}: {error}"),
+    })
 }
 
 /// Resolves at the first SIGTERM or SIGINT. A second one ends the process at once.
 fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
-    let (mut term, mut int) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let either = async |term: &mut Signal, int: &mut Signal| {
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
     };
@@ -95,9 +77,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
         tracing::info!("draining; a second signal ends the process at once");
         let at_once = std::thread::Builder::new().name("second signal".into());
         let waiting = at_once.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
                 runtime.block_on(either(&mut term, &mut int));
                 std::process::exit(130);

@@ -23,26 +23,15 @@ enum End {
 
 /// Prints until it is interrupted. Comes back by itself after a cut, from where it was.
 pub(super) fn run(remote: &Remote, matches: &ArgMatches) -> ExitCode {
-    let ids: Vec<&String> = matches
-        .get_many("productId")
-        .into_iter()
-        .flatten()
-        .collect();
+    let ids: Vec<&String> = matches.get_many("productId").into_iter().flatten().collect();
     if let Some(bad) = ids.iter().find(|id| ProductId::new(id).is_err()) {
         return fail(
             EXIT_USAGE,
             &format!("{bad:?} is no product id: 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -"),
         );
     }
-    let products = ids
-        .iter()
-        .map(|id| id.as_str())
-        .collect::<Vec<_>>()
-        .join(",");
-    let url = format!(
-        "{}/api/events?features=resync&products={products}",
-        remote.url
-    );
+    let products = ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(",");
+    let url = format!("{}/api/events?features=resync&products={products}", remote.url);
     let mut last_id = None;
     loop {
         match follow(&url, &mut last_id) {
@@ -57,10 +46,7 @@ pub(super) fn run(remote: &Remote, matches: &ArgMatches) -> ExitCode {
 }
 
 fn follow(url: &str, last_id: &mut Option<String>) -> End {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut request = agent.get(url).header("Accept", "text/event-stream");
     if let Some(id) = last_id.as_deref() {
         request = request.header("Last-Event-ID", id);

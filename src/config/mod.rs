@@ -10,8 +10,8 @@ use std::{net::SocketAddr, time::Duration};
 use tracing_subscriber::filter::Targets;
 
 use self::read::{
-    Reader, api_keys, edge, environment, host, log_filter, log_format, millis, number,
-    optional_bool, optional_port, origins, port,
+    Reader, api_keys, edge, environment, host, log_filter, log_format, millis, number, optional_bool,
+    optional_port, origins, port,
 };
 pub use self::{
     read::{BadSetting, BadSettings, Lookup, Values},
@@ -76,9 +76,7 @@ impl Config {
     pub fn read(values: &Values) -> Result<Self, BadSettings> {
         let mut r = Reader::new(values);
         let environment = r.get("APP_ENV", environment);
-        let strict = environment
-            .as_ref()
-            .is_ok_and(|e| *e == Environment::Production);
+        let strict = environment.as_ref().is_ok_and(|e| *e == Environment::Production);
         let (host, port) = (r.get("HOST", host), r.get("PORT", port));
         let admin_port = r.get("ADMIN_PORT", optional_port);
         let console = r.get("CONSOLE", optional_bool);
@@ -88,15 +86,11 @@ impl Config {
         let required = r.get("REQUIRE_ORIGIN", optional_bool);
         let window_ms = r.get("BATCH_WINDOW_MS", |t| millis(t, 0..=60_000));
         let batch_events_max = r.get("BATCH_MAX_EVENTS", |t| number(t, 1..=10_000));
-        let batch_bytes_max = r.get("BATCH_MAX_BYTES", |t| {
-            number(t, BATCH_BYTES_MIN..=16 * 1024 * 1024)
-        });
+        let batch_bytes_max = r.get("BATCH_MAX_BYTES", |t| number(t, BATCH_BYTES_MIN..=16 * 1024 * 1024));
         let edge = r.get("BATCH_EDGE", edge);
         let retention_secs = r.get("LOG_RETENTION_SECS", |t| number(t, 1..=30 * 86_400));
         let events_max = r.get("LOG_MAX_EVENTS", |t| number(t, 1..=100_000_000));
-        let bytes_max = r.get("LOG_MAX_BYTES", |t| {
-            number(t, 1024 * 1024..=1024 * 1024 * 1024 * 1024)
-        });
+        let bytes_max = r.get("LOG_MAX_BYTES", |t| number(t, 1024 * 1024..=1024 * 1024 * 1024 * 1024));
         let claim_ttl_secs = r.get("IDEMPOTENCY_TTL_SECS", |t| number(t, 1..=30 * 86_400));
         let log_filter = r.get("LOG_LEVEL", log_filter);
         let log_format = r.get("LOG_FORMAT", log_format);
@@ -107,8 +101,7 @@ impl Config {
         let (api_keys, generated_key) = api_keys?;
         let allowed = allowed?;
         let (events_max, bytes_max) = (usize_of(events_max?), usize_of(bytes_max?));
-        let (batch_events_max, batch_bytes_max) =
-            (usize_of(batch_events_max?), usize_of(batch_bytes_max?));
+        let (batch_events_max, batch_bytes_max) = (usize_of(batch_events_max?), usize_of(batch_bytes_max?));
         Ok(Self {
             listen,
             admin: admin_port?.map(|port| SocketAddr::new(listen.ip(), port)),
@@ -116,11 +109,7 @@ impl Config {
             api_keys,
             generated_key,
             origins: Origins {
-                allowed: if allowed.is_empty() {
-                    frontend?
-                } else {
-                    allowed
-                },
+                allowed: if allowed.is_empty() { frontend? } else { allowed },
                 allow_localhost: !strict,
                 required: required?.unwrap_or(false),
             },
@@ -136,11 +125,7 @@ impl Config {
                 bytes_max,
                 claim_ttl_secs: claim_ttl_secs?,
             },
-            index: IndexConfig {
-                retention_secs: retention_secs?,
-                events_max,
-                bytes_max,
-            },
+            index: IndexConfig { retention_secs: retention_secs?, events_max, bytes_max },
             hub: HubConfig {
                 queue_max: QUEUE_MAX,
                 products_max: PRODUCTS_PER_CONNECTION_MAX,

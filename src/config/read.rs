@@ -23,15 +23,9 @@ pub struct Values {
 impl Values {
     /// The process's environment, under these flags.
     pub fn from_process(flags: HashMap<&'static str, String>) -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one reader of the environment"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
         let env = |name: &str| std::env::var(name).ok();
-        Self {
-            flags,
-            env: Box::new(env),
-        }
+        Self { flags, env: Box::new(env) }
     }
 
     /// The text of one setting, unchecked; `None`: unset, or its secret file cannot be read.
@@ -95,10 +89,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(values: &'a Values) -> Self {
-        Self {
-            values,
-            bad: Vec::new(),
-        }
+        Self { values, bad: Vec::new() }
     }
 
     /// One setting. `parse` gets its text, or the default; its error says what was expected.
@@ -107,31 +98,20 @@ impl<'a> Reader<'a> {
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, Noted> {
-        debug_assert!(
-            SETTINGS.iter().any(|s| s.name == name),
-            "{name} is not in the list of settings"
-        );
+        debug_assert!(SETTINGS.iter().any(|s| s.name == name), "{name} is not in the list of settings");
         let Some(setting) = SETTINGS.iter().find(|s| s.name == name) else {
             return Err(Noted);
         };
         let (source, text) = self.find(setting)?;
         parse(text.trim()).map_err(|expected| {
             let given = (!setting.secret).then_some(text);
-            self.bad.push(BadSetting {
-                name: source,
-                given,
-                expected,
-            });
+            self.bad.push(BadSetting { name: source, given, expected });
             Noted
         })
     }
 
     pub(super) fn finish(self) -> Result<(), BadSettings> {
-        if self.bad.is_empty() {
-            Ok(())
-        } else {
-            Err(BadSettings(self.bad))
-        }
+        if self.bad.is_empty() { Ok(()) } else { Err(BadSettings(self.bad)) }
     }
 
     /// The value and the name it was found under: flag, variable, alias, secret file, default. Empty means unset.
@@ -151,11 +131,7 @@ impl<'a> Reader<'a> {
                 Ok(text) => Ok((file_name, text)),
                 Err(error) => {
                     let expected = format!("a file that can be read ({error})");
-                    self.bad.push(BadSetting {
-                        name: file_name,
-                        given: Some(path),
-                        expected,
-                    });
+                    self.bad.push(BadSetting { name: file_name, given: Some(path), expected });
                     Err(Noted)
                 }
             },
@@ -181,11 +157,7 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
 }
 
 pub(super) fn optional_port(text: &str) -> Result<Option<u16>, String> {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        port(text).map(Some)
-    }
+    if text.is_empty() { Ok(None) } else { port(text).map(Some) }
 }
 
 pub(super) fn optional_bool(text: &str) -> Result<Option<bool>, String> {
@@ -218,11 +190,7 @@ pub(super) fn edge(text: &str) -> Result<Edge, String> {
 pub(super) fn log_filter(text: &str) -> Result<Targets, String> {
     // A word that is no level would otherwise be taken for the name of a target, and everything logged.
     let known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
-    let filter = text
-        .split(',')
-        .all(known)
-        .then(|| text.parse().ok())
-        .flatten();
+    let filter = text.split(',').all(known).then(|| text.parse().ok()).flatten();
     filter.ok_or_else(|| "error, warn, info, debug or trace, or a list of target=level".into())
 }
 
@@ -236,18 +204,13 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
 
 /// Running on memory where somebody asked for Redis would be a promise broken in silence.
 pub(super) fn no_redis_yet(text: &str) -> Result<(), String> {
-    if text.is_empty() {
-        Ok(())
-    } else {
-        Err("nothing: this version keeps its log in memory only".into())
-    }
+    if text.is_empty() { Ok(()) } else { Err("nothing: this version keeps its log in memory only".into()) }
 }
 
 /// A comma list of URLs, as the origins browsers send for them.
 pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
     let urls = text.split(',').map(str::trim).filter(|url| !url.is_empty());
-    urls.map(|url| origin(url).ok_or_else(|| "http:// or https:// URLs, comma separated".into()))
-        .collect()
+    urls.map(|url| origin(url).ok_or_else(|| "http:// or https:// URLs, comma separated".into())).collect()
 }
 
 fn origin(url: &str) -> Option<String> {
@@ -265,29 +228,19 @@ fn origin(url: &str) -> Option<String> {
 /// The keys, and the one that was made up if none was given. `strict`: as production wants them.
 pub(super) fn api_keys(text: &str, strict: bool) -> Result<(ApiKeys, Option<String>), String> {
     const LEN_MIN: usize = 32;
-    let keys: Vec<&str> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|key| !key.is_empty())
-        .collect();
+    let keys: Vec<&str> = text.split(',').map(str::trim).filter(|key| !key.is_empty()).collect();
     if keys.is_empty() {
         if strict {
-            return Err(format!(
-                "at least one key of {LEN_MIN} characters or more in production"
-            ));
+            return Err(format!("at least one key of {LEN_MIN} characters or more in production"));
         }
         let key = Alphanumeric.sample_string(&mut rand::rng(), LEN_MIN);
         return Ok((ApiKeys::new([key.as_str()]), Some(key)));
     }
     if strict && keys.iter().any(|key| key.chars().count() < LEN_MIN) {
-        return Err(format!(
-            "keys of {LEN_MIN} characters or more in production"
-        ));
+        return Err(format!("keys of {LEN_MIN} characters or more in production"));
     }
     if strict && keys.iter().any(|key| is_placeholder(key)) {
-        return Err(
-            "random keys in production, not a placeholder (try: openssl rand -hex 32)".into(),
-        );
+        return Err("random keys in production, not a placeholder (try: openssl rand -hex 32)".into());
     }
     Ok((ApiKeys::new(keys), None))
 }
@@ -305,11 +258,8 @@ fn is_placeholder(key: &str) -> bool {
         "internalapikey",
         "secretkey",
     ];
-    let bare: String = key
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect::<String>()
-        .to_ascii_lowercase();
+    let bare: String =
+        key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let distinct: std::collections::HashSet<char> = key.chars().collect();
     distinct.len() < 8 || WORDS.iter().any(|word| bare.contains(word))
 }

@@ -16,59 +16,32 @@ pub struct Setting {
 }
 
 const fn setting(name: &'static str, default: &'static str, help: &'static str) -> Setting {
-    Setting {
-        name,
-        alias: None,
-        default,
-        secret: false,
-        help,
-    }
+    Setting { name, alias: None, default, secret: false, help }
 }
 
 const fn alias(alias: &'static str, setting: Setting) -> Setting {
-    Setting {
-        alias: Some(alias),
-        ..setting
-    }
+    Setting { alias: Some(alias), ..setting }
 }
 
 const fn secret(setting: Setting) -> Setting {
-    Setting {
-        secret: true,
-        ..setting
-    }
+    Setting { secret: true, ..setting }
 }
 
 /// Every setting, in the order the documentation shows them.
 pub const SETTINGS: &[Setting] = &[
-    alias(
-        "WEBSOCKET_PORT",
-        setting("PORT", "3003", "TCP port to listen on"),
-    ),
+    alias("WEBSOCKET_PORT", setting("PORT", "3003", "TCP port to listen on")),
     setting("HOST", "0.0.0.0", "IP address to listen on"),
     alias(
         "NODE_ENV",
-        setting(
-            "APP_ENV",
-            "development",
-            "development, or production: strict keys and origins, no console",
-        ),
+        setting("APP_ENV", "development", "development, or production: strict keys and origins, no console"),
     ),
     setting(
         "FRONTEND_URL",
         "http://localhost:3009",
         "storefront URLs, comma separated; their origins may connect",
     ),
-    setting(
-        "ALLOWED_ORIGINS",
-        "",
-        "origins that may connect, comma separated; unset: those of FRONTEND_URL",
-    ),
-    setting(
-        "REQUIRE_ORIGIN",
-        "false",
-        "refuse requests without an Origin header (only browsers send one)",
-    ),
+    setting("ALLOWED_ORIGINS", "", "origins that may connect, comma separated; unset: those of FRONTEND_URL"),
+    setting("REQUIRE_ORIGIN", "false", "refuse requests without an Origin header (only browsers send one)"),
     secret(setting(
         "INTERNAL_API_KEY",
         "",
@@ -79,16 +52,8 @@ pub const SETTINGS: &[Setting] = &[
         "300",
         "how long changes of one product are collected, in milliseconds; 0: not at all",
     ),
-    setting(
-        "BATCH_MAX_EVENTS",
-        "100",
-        "events in one batch at most; a full batch leaves at once",
-    ),
-    setting(
-        "BATCH_MAX_BYTES",
-        "262144",
-        "bytes in one batch at most; a full batch leaves at once",
-    ),
+    setting("BATCH_MAX_EVENTS", "100", "events in one batch at most; a full batch leaves at once"),
+    setting("BATCH_MAX_BYTES", "262144", "bytes in one batch at most; a full batch leaves at once"),
     setting(
         "BATCH_EDGE",
         "trailing",
@@ -100,36 +65,16 @@ pub const SETTINGS: &[Setting] = &[
         "how long accepted events are kept for returning clients, in seconds",
     ),
     setting("LOG_MAX_EVENTS", "1000000", "accepted events kept at most"),
-    setting(
-        "LOG_MAX_BYTES",
-        "268435456",
-        "bytes of accepted events kept at most",
-    ),
+    setting("LOG_MAX_BYTES", "268435456", "bytes of accepted events kept at most"),
     setting(
         "IDEMPOTENCY_TTL_SECS",
         "86400",
         "how long an Idempotency-Key or eventId is remembered, in seconds",
     ),
-    setting(
-        "ADMIN_PORT",
-        "",
-        "private port for /metrics and detailed /health; unset: both are on PORT",
-    ),
-    setting(
-        "CONSOLE",
-        "",
-        "true or false: serve the console page at /; unset: only in development",
-    ),
-    setting(
-        "LOG_LEVEL",
-        "info",
-        "error, warn, info, debug or trace, or a list of target=level",
-    ),
-    setting(
-        "LOG_FORMAT",
-        "text",
-        "text or json; one line an event, on standard error",
-    ),
+    setting("ADMIN_PORT", "", "private port for /metrics and detailed /health; unset: both are on PORT"),
+    setting("CONSOLE", "", "true or false: serve the console page at /; unset: only in development"),
+    setting("LOG_LEVEL", "info", "error, warn, info, debug or trace, or a list of target=level"),
+    setting("LOG_FORMAT", "text", "text or json; one line an event, on standard error"),
     secret(setting(
         "REDIS_URL",
         "",

@@ -5,23 +5,12 @@ use std::collections::HashMap;
 use super::*;
 
 fn read(env: &[(&'static str, &str)]) -> Result<Config, BadSettings> {
-    let env: HashMap<_, _> = env
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-        .collect();
-    Config::read(&Values {
-        flags: HashMap::new(),
-        env: Box::new(move |name| env.get(name).cloned()),
-    })
+    let env: HashMap<_, _> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Config::read(&Values { flags: HashMap::new(), env: Box::new(move |name| env.get(name).cloned()) })
 }
 
 fn bad_names(env: &[(&'static str, &str)]) -> Vec<String> {
-    read(env)
-        .unwrap_err()
-        .0
-        .into_iter()
-        .map(|bad| bad.name)
-        .collect()
+    read(env).unwrap_err().0.into_iter().map(|bad| bad.name).collect()
 }
 
 #[test]
@@ -48,14 +37,8 @@ fn every_bad_value_is_told_at_once_and_no_secret_with_it() {
     ])
     .unwrap_err();
     let names: Vec<_> = bad.0.iter().map(|b| b.name.as_str()).collect();
-    let expected = [
-        "PORT",
-        "INTERNAL_API_KEY",
-        "ALLOWED_ORIGINS",
-        "BATCH_WINDOW_MS",
-        "BATCH_EDGE",
-        "LOG_LEVEL",
-    ];
+    let expected =
+        ["PORT", "INTERNAL_API_KEY", "ALLOWED_ORIGINS", "BATCH_WINDOW_MS", "BATCH_EDGE", "LOG_LEVEL"];
     assert_eq!(names, expected);
     assert!(!bad.to_string().contains("hunter2"));
 }
@@ -67,33 +50,18 @@ fn production_wants_long_random_keys() {
     assert!(production("short").is_err());
     assert!(production("change-me-change-me-change-me-change-me").is_err());
     assert!(production("00000000000000000000000000000000000").is_err());
-    let (old, new) = (
-        "b7e1c0f5a2d94386b7e1c0f5a2d94386",
-        "f0c2a9d17b3e4856f0c2a9d17b3e4856",
-    );
+    let (old, new) = ("b7e1c0f5a2d94386b7e1c0f5a2d94386", "f0c2a9d17b3e4856f0c2a9d17b3e4856");
     let config = production(&format!("{old}, {new}")).unwrap();
     assert!(config.api_keys.accept(old.as_bytes()) && config.api_keys.accept(new.as_bytes()));
     assert!(!config.console && !config.origins.allow_localhost && config.generated_key.is_none());
-    assert!(
-        production(&format!("{old},short")).is_err(),
-        "every key counts"
-    );
+    assert!(production(&format!("{old},short")).is_err(), "every key counts");
 }
 
 #[test]
 fn the_original_names_of_settings_are_read_too() {
     assert_eq!(read(&[("WEBSOCKET_PORT", "1")]).unwrap().listen.port(), 1);
-    assert_eq!(
-        read(&[("WEBSOCKET_PORT", "1"), ("PORT", "2")])
-            .unwrap()
-            .listen
-            .port(),
-        2
-    );
-    assert_eq!(
-        bad_names(&[("NODE_ENV", "production")]),
-        ["INTERNAL_API_KEY"]
-    );
+    assert_eq!(read(&[("WEBSOCKET_PORT", "1"), ("PORT", "2")]).unwrap().listen.port(), 2);
+    assert_eq!(bad_names(&[("NODE_ENV", "production")]), ["INTERNAL_API_KEY"]);
 }
 
 #[test]
@@ -112,31 +80,18 @@ fn a_secret_may_stand_in_a_file() {
     let config = read(&[("INTERNAL_API_KEY_FILE", path.to_str().unwrap())]).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert!(config.api_keys.accept(b"a-key-from-a-file"));
-    assert_eq!(
-        bad_names(&[("INTERNAL_API_KEY_FILE", "/nowhere/key")]),
-        ["INTERNAL_API_KEY_FILE"]
-    );
+    assert_eq!(bad_names(&[("INTERNAL_API_KEY_FILE", "/nowhere/key")]), ["INTERNAL_API_KEY_FILE"]);
 }
 
 #[test]
 fn urls_become_the_origins_browsers_send() {
-    let config = read(&[(
-        "FRONTEND_URL",
-        "https://Shop.example:443/en/, http://shop.example:8080",
-    )])
-    .unwrap();
-    assert_eq!(
-        config.origins.allowed,
-        ["https://shop.example", "http://shop.example:8080"]
-    );
+    let config = read(&[("FRONTEND_URL", "https://Shop.example:443/en/, http://shop.example:8080")]).unwrap();
+    assert_eq!(config.origins.allowed, ["https://shop.example", "http://shop.example:8080"]);
     let config = read(&[("ALLOWED_ORIGINS", "https://a.example")]).unwrap();
     assert_eq!(config.origins.allowed, ["https://a.example"]);
 }
 
 #[test]
 fn redis_is_refused_rather_than_ignored() {
-    assert_eq!(
-        bad_names(&[("REDIS_URL", "redis://localhost")]),
-        ["REDIS_URL"]
-    );
+    assert_eq!(bad_names(&[("REDIS_URL", "redis://localhost")]), ["REDIS_URL"]);
 }

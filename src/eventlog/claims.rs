@@ -30,10 +30,7 @@ impl ClaimKey {
     }
 
     fn of(kind: &[u8], key: &str) -> Self {
-        let digest = Sha256::new()
-            .chain_update(kind)
-            .chain_update(key)
-            .finalize();
+        let digest = Sha256::new().chain_update(kind).chain_update(key).finalize();
         let mut short = [0; 16];
         short.copy_from_slice(&digest[..16]);
         Self(short)
@@ -81,11 +78,7 @@ impl Claims {
 
     pub(super) fn new(ttl_secs: u64) -> Self {
         let ttl_secs = i64::try_from(ttl_secs).unwrap_or(i64::MAX);
-        Self {
-            ttl_secs,
-            known: HashMap::new(),
-            by_age: VecDeque::new(),
-        }
+        Self { ttl_secs, known: HashMap::new(), by_age: VecDeque::new() }
     }
 
     pub(super) fn get(&self, key: &ClaimKey) -> Option<&Claim> {

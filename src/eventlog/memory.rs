@@ -74,9 +74,7 @@ impl MemoryLog {
             state: Mutex::new(state),
             newest: watch::Sender::new(0),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 }
 
@@ -90,19 +88,12 @@ impl EventLog for MemoryLog {
         let mut state = self.shared.state.lock();
         let now = self.shared.clock.now();
         state.trim(&self.shared.config, now);
-        Ok(Head {
-            position: self.shared.epoch.at(state.n),
-            log_time: now.max(state.last.next()),
-        })
+        Ok(Head { position: self.shared.epoch.at(state.n), log_time: now.max(state.last.next()) })
     }
 
     fn tail(&self, after: Position) -> Box<dyn Tail> {
         // A position of another epoch means nothing here: start before the first entry.
-        let after_n = if after.epoch == self.shared.epoch {
-            after.n
-        } else {
-            0
-        };
+        let after_n = if after.epoch == self.shared.epoch { after.n } else { 0 };
         Box::new(MemoryTail {
             after_n,
             newest: self.shared.newest.subscribe(),
@@ -122,20 +113,13 @@ impl Shared {
                     return Err(AppendError::KeyReused);
                 }
                 Some(Claim::Request { answer, .. }) => {
-                    return Ok(Appended {
-                        repeated: true,
-                        ..*answer
-                    });
+                    return Ok(Appended { repeated: true, ..*answer });
                 }
                 _ => {}
             }
         }
-        let mut answer = Appended {
-            accepted: 0,
-            duplicates: 0,
-            cursor: self.epoch.at(state.n),
-            repeated: false,
-        };
+        let mut answer =
+            Appended { accepted: 0, duplicates: 0, cursor: self.epoch.at(state.n), repeated: false };
         for new in append.events {
             answer.cursor = match new.claim.and_then(|key| state.claims.get(&key)) {
                 Some(Claim::Event { at }) => {
@@ -149,14 +133,7 @@ impl Shared {
             };
         }
         if let Some(request) = append.request {
-            state.claims.insert(
-                now,
-                request.key,
-                Claim::Request {
-                    body: request.body,
-                    answer,
-                },
-            );
+            state.claims.insert(now, request.key, Claim::Request { body: request.body, answer });
         }
         state.trim(&self.config, now);
         self.newest.send_replace(state.n);
@@ -169,11 +146,7 @@ impl State {
         self.n += 1;
         self.last = now.max(self.last.next());
         let at = epoch.at(self.n);
-        let entry = Arc::new(Entry {
-            at,
-            log_time: self.last,
-            event: new.event,
-        });
+        let entry = Arc::new(Entry { at, log_time: self.last, event: new.event });
         self.bytes += entry.size_bytes();
         self.entries.push_back(entry);
         if let Some(key) = new.claim {
@@ -206,14 +179,7 @@ impl State {
         }
         // Dense, so the distance in `n` is the distance in the list.
         let skip = usize::try_from(after_n + 1 - first_n).ok()?;
-        Some(Read::Entries(
-            self.entries
-                .iter()
-                .skip(skip)
-                .take(count)
-                .cloned()
-                .collect(),
-        ))
+        Some(Read::Entries(self.entries.iter().skip(skip).take(count).cloned().collect()))
     }
 }
 
@@ -248,9 +214,7 @@ impl Tail for MemoryTail {
                 }
                 Some(Read::Gap { to_n }) => {
                     self.after_n = to_n;
-                    return Ok(Tailed::Gap {
-                        to: self.shared.epoch.at(to_n),
-                    });
+                    return Ok(Tailed::Gap { to: self.shared.epoch.at(to_n) });
                 }
                 None => self.newest.changed().await.map_err(|_| LogError)?,
             }

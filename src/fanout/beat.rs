@@ -37,12 +37,8 @@ impl Hub {
             };
             (second + s.id.0).is_multiple_of(every)
         };
-        let due: Vec<_> = self
-            .subscribers
-            .iter()
-            .filter(|s| due(s.value()))
-            .map(|s| Arc::clone(s.value()))
-            .collect();
+        let due: Vec<_> =
+            self.subscribers.iter().filter(|s| due(s.value())).map(|s| Arc::clone(s.value())).collect();
         for slice in due.chunks(Self::BEAT_SLICE) {
             slice.iter().for_each(|s| self.beat_one(s));
             tokio::task::yield_now().await;
@@ -79,11 +75,7 @@ impl Hub {
         }
         let membership = subscriber.membership.lock();
         let last = membership.last_beat;
-        let last_n = if last.epoch == cursor.epoch {
-            last.n
-        } else {
-            0
-        };
+        let last_n = if last.epoch == cursor.epoch { last.n } else { 0 };
         let changed = |at: &Position| at.epoch == cursor.epoch && at.n > last_n && at.n <= cursor.n;
         let newest = |p: &ProductId| Some((p.clone(), self.index.newest(p).filter(changed)?));
         let products = membership.products.iter().filter_map(newest).collect();

@@ -198,9 +198,7 @@ impl Hub {
             return Err(JoinError::TooManyProducts);
         }
         let mut room = self.rooms.entry(product_id.clone()).or_default();
-        let outcome = since.map_or(Outcome::Joined, |since| {
-            self.answer(subscriber, product_id, since)
-        });
+        let outcome = since.map_or(Outcome::Joined, |since| self.answer(subscriber, product_id, since));
         if new {
             Arc::make_mut(&mut room).push(Arc::clone(subscriber));
             if membership.products.is_empty() {
@@ -213,12 +211,7 @@ impl Hub {
     }
 
     /// Answers what was missed, without joining.
-    pub fn resume(
-        &self,
-        subscriber: &Arc<Subscriber>,
-        product_id: &ProductId,
-        since: Since,
-    ) -> Outcome {
+    pub fn resume(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId, since: Since) -> Outcome {
         // Held empty or not, the room's entry is the product's critical section.
         let _section = self.rooms.entry(product_id.clone());
         self.answer(subscriber, product_id, since)
@@ -243,18 +236,9 @@ impl Hub {
         products: Vec<ProductId>,
     ) {
         let covered = self.covered_for(subscriber);
-        match self.tell(
-            subscriber,
-            reason,
-            Some(products),
-            covered,
-            subscriber.is_complete(),
-        ) {
+        match self.tell(subscriber, reason, Some(products), covered, subscriber.is_complete()) {
             Ok(()) => {}
-            Err(Untold::Full { rest }) => rest
-                .iter()
-                .flatten()
-                .for_each(|p| self.owe(subscriber, p, reason)),
+            Err(Untold::Full { rest }) => rest.iter().flatten().for_each(|p| self.owe(subscriber, p, reason)),
             Err(Untold::Gone) => self.disconnect(subscriber.id),
         }
     }
@@ -277,12 +261,7 @@ impl Hub {
     /// Drops every SSE stream, which ends its response.
     pub fn end_streams(&self) {
         let sse = |s: &Arc<Subscriber>| s.lane.transport() == Transport::Sse;
-        let ids: Vec<_> = self
-            .subscribers
-            .iter()
-            .filter(|s| sse(s.value()))
-            .map(|s| *s.key())
-            .collect();
+        let ids: Vec<_> = self.subscribers.iter().filter(|s| sse(s.value())).map(|s| *s.key()).collect();
         ids.into_iter().for_each(|id| self.disconnect(id));
     }
 
@@ -317,12 +296,7 @@ impl Hub {
     }
 
     /// Queues what was missed. The caller holds the product's critical section.
-    fn answer(
-        &self,
-        subscriber: &Arc<Subscriber>,
-        product_id: &ProductId,
-        since: Since,
-    ) -> Outcome {
+    fn answer(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId, since: Since) -> Outcome {
         let outcome = match self.index.resume(product_id, since) {
             Answer::UpToDate => Outcome::UpToDate,
             Answer::Resync(reason) => Outcome::Resync(reason),
@@ -369,6 +343,10 @@ impl Hub {
         let mut sent = [0_u64; 2];
         for subscriber in members {
             let transport = subscriber.lane.transport();
+            if self.leave_out(subscriber, parcel.frame.product_id()) {
+                self.failed(transport, &self.metrics.deliveries_full);
+                continue;
+            }
             match subscriber.deliver(parcel) {
                 Delivery::Sent => sent[transport as usize] += 1,
                 Delivery::Full => {
@@ -381,14 +359,8 @@ impl Hub {
                 }
             }
         }
-        self.metrics
-            .deliveries
-            .socketio
-            .increment(sent[Transport::SocketIo as usize]);
-        self.metrics
-            .deliveries
-            .sse
-            .increment(sent[Transport::Sse as usize]);
+        self.metrics.deliveries.socketio.increment(sent[Transport::SocketIo as usize]);
+        self.metrics.deliveries.sse.increment(sent[Transport::Sse as usize]);
     }
 
     fn failed(&self, transport: Transport, counters: &ByTransport<metrics::Counter>) {
@@ -431,8 +403,7 @@ impl Downstream for Hub {
 
     fn covered(&self, position: Position, pending_windows: usize) {
         self.index.cover(position);
-        self.pending_windows
-            .store(pending_windows, Ordering::Relaxed);
+        self.pending_windows.store(pending_windows, Ordering::Relaxed);
         self.metrics.pending_windows.set(pending_windows as f64);
     }
 

@@ -66,11 +66,7 @@ pub struct Parcel {
 impl Parcel {
     /// Takes a frame at the moment it leaves.
     pub fn new(frame: Frame) -> Self {
-        Self {
-            frame,
-            flushed: Instant::now(),
-            sse: OnceLock::new(),
-        }
+        Self { frame, flushed: Instant::now(), sse: OnceLock::new() }
     }
 
     /// The SSE block with its `id:`, made by the first who asks.
@@ -112,9 +108,6 @@ pub struct PositionBeat {
     pub products: Vec<(ProductId, Position)>,
 }
 
-fn as_map<S: serde::Serializer>(
-    pairs: &[(ProductId, Position)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn as_map<S: serde::Serializer>(pairs: &[(ProductId, Position)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(k, v)| (k, v)))
 }

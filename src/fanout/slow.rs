@@ -1,7 +1,8 @@
 //! Debts: what a connection missed and must be told of. A debt is a bounded set of products, never a queue.
 //!
 //! A full connection is not waited for and not sent the same batch again: when it has drained it gets one word to
-//! refetch. Until then no position is told to it, so that a cut in between cannot make it skip what it missed.
+//! refetch. Until then no position is told to it, and no later batch of what it missed is sent, so that a cut in
+//! between cannot make it resume behind its gap.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -62,12 +63,7 @@ pub async fn run_debts(hub: Arc<Hub>, stop: CancellationToken) {
 
 impl Hub {
     /// Notes that `subscriber` missed something of `product_id`.
-    pub(super) fn owe(
-        &self,
-        subscriber: &Arc<Subscriber>,
-        product_id: &ProductId,
-        reason: ResyncReason,
-    ) {
+    pub(super) fn owe(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId, reason: ResyncReason) {
         let since = self.index.progress().covered();
         let mut debt = subscriber.debt.lock();
         let debt_ref = debt.get_or_insert_with(|| Debt {
@@ -81,36 +77,43 @@ impl Hub {
         }
         subscriber.note_debt(true);
         drop(debt);
-        self.debtors
-            .lock()
-            .insert(subscriber.id, Arc::clone(subscriber));
+        self.debtors.lock().insert(subscriber.id, Arc::clone(subscriber));
+    }
+
+    /// Whether a live batch of `product_id` is to be left out, because the subscriber is owed a word about that product.
+    ///
+    /// Delivered before that word, the batch would hand the client a position beyond what it missed. The word comes
+    /// after the change and makes up for it as well; the change only makes it due at once.
+    pub(super) fn leave_out(&self, subscriber: &Subscriber, product_id: &ProductId) -> bool {
+        if subscriber.is_complete() {
+            return false;
+        }
+        let mut debt = subscriber.debt.lock();
+        let Some(debt) = debt.as_mut() else {
+            return false;
+        };
+        let owed = match &debt.scope {
+            Scope::All => true,
+            Scope::Products(products) => products.contains(product_id),
+        };
+        if owed {
+            debt.due = Instant::now();
+        }
+        owed
     }
 
     /// Notes that every subscriber missed something of everything it tracks. Announced clients are told at once and
     /// spread themselves; plain ones know no spread, so their words leave evenly over it.
     pub(super) fn owe_all(&self, reason: ResyncReason, since: Position) {
         let spread = Duration::from_millis(self.spread_ms());
-        let everyone: Vec<_> = self
-            .subscribers
-            .iter()
-            .map(|s| Arc::clone(s.value()))
-            .collect();
+        let everyone: Vec<_> = self.subscribers.iter().map(|s| Arc::clone(s.value())).collect();
         let count = u32::try_from(everyone.len()).unwrap_or(u32::MAX).max(1);
         let now = Instant::now();
         let mut debtors = self.debtors.lock();
         for (i, subscriber) in (0_u32..).zip(everyone) {
-            let wait = if subscriber.announced {
-                Duration::ZERO
-            } else {
-                spread * i / count
-            };
+            let wait = if subscriber.announced { Duration::ZERO } else { spread * i / count };
             let mut debt = subscriber.debt.lock();
-            *debt = Some(Debt {
-                reason,
-                scope: Scope::All,
-                since,
-                due: now + wait,
-            });
+            *debt = Some(Debt { reason, scope: Scope::All, since, due: now + wait });
             subscriber.note_debt(true);
             drop(debt);
             debtors.insert(subscriber.id, subscriber);
@@ -147,22 +150,14 @@ impl Hub {
             Scope::Products(products) => Some(products.iter().cloned().collect()),
         };
         let reason = debt.reason;
-        match self.tell(
-            subscriber,
-            reason,
-            products,
-            covered,
-            !subscriber.is_opening(),
-        ) {
+        match self.tell(subscriber, reason, products, covered, !subscriber.is_opening()) {
             Ok(()) => {
                 *slot = None;
                 subscriber.note_debt(false);
                 true
             }
             Err(Untold::Full { rest }) => {
-                debt.scope = rest.map_or(Scope::All, |rest| {
-                    Scope::Products(rest.into_iter().collect())
-                });
+                debt.scope = rest.map_or(Scope::All, |rest| Scope::Products(rest.into_iter().collect()));
                 false
             }
             Err(Untold::Gone) => {
@@ -184,42 +179,25 @@ impl Hub {
     ) -> Result<(), Untold> {
         if subscriber.announced {
             let spread_ms = self.spread_ms();
-            let resync = Resync {
-                reason,
-                product_ids: products,
-                cursor: covered,
-                spread_ms,
-                complete,
-            };
+            let resync = Resync { reason, product_ids: products, cursor: covered, spread_ms, complete };
             return match subscriber.lane.resync(&resync) {
                 Delivery::Sent => {
                     self.metrics.resynced(reason.as_str());
                     Ok(())
                 }
-                Delivery::Full => Err(Untold::Full {
-                    rest: resync.product_ids,
-                }),
+                Delivery::Full => Err(Untold::Full { rest: resync.product_ids }),
                 Delivery::Gone => Err(Untold::Gone),
             };
         }
-        let products = products.unwrap_or_else(|| {
-            subscriber
-                .membership
-                .lock()
-                .products
-                .iter()
-                .cloned()
-                .collect()
-        });
+        let products =
+            products.unwrap_or_else(|| subscriber.membership.lock().products.iter().cloned().collect());
         let now = self.index.log_time();
         for (i, product_id) in products.iter().enumerate() {
             let parcel = Parcel::new(Frame::empty(product_id, covered, now));
             match subscriber.lane.frame(&parcel, false) {
                 Delivery::Sent => {}
                 Delivery::Full => {
-                    return Err(Untold::Full {
-                        rest: Some(products[i..].to_vec()),
-                    });
+                    return Err(Untold::Full { rest: Some(products[i..].to_vec()) });
                 }
                 Delivery::Gone => return Err(Untold::Gone),
             }
@@ -231,10 +209,6 @@ impl Hub {
     /// The covered position as this subscriber may be told it: with a debt it stands still.
     pub fn covered_for(&self, subscriber: &Subscriber) -> Position {
         let covered = self.index.progress().covered();
-        subscriber
-            .debt
-            .lock()
-            .as_ref()
-            .map_or(covered, |debt| debt.since)
+        subscriber.debt.lock().as_ref().map_or(covered, |debt| debt.since)
     }
 }

@@ -58,24 +58,17 @@ impl Subscription {
         let (mut ids, mut announced, mut last_id) = (BTreeSet::new(), false, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
-                "products" => ids.extend(
-                    value
-                        .split(',')
-                        .map(str::trim)
-                        .filter(|id| !id.is_empty())
-                        .map(str::to_owned),
-                ),
-                "features" => {
-                    announced |= value.split(',').any(|feature| feature.trim() == "resync")
+                "products" => {
+                    ids.extend(value.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned))
                 }
+                "features" => announced |= value.split(',').any(|feature| feature.trim() == "resync"),
                 "lastEventId" => last_id = Some(value.into_owned()),
                 _ => {}
             }
         }
         // The header comes from the browser's own reconnect and is newer than what the page put into the URL.
-        let header = headers
-            .get("last-event-id")
-            .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+        let header =
+            headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
         let last_id = header.or(last_id).filter(|id| !id.is_empty());
         match ids.len() {
             0 => {
@@ -91,11 +84,7 @@ impl Subscription {
         let products = products
             .collect::<Result<_, _>>()
             .map_err(|e| Problem::invalid_product_id("products", e.to_string()))?;
-        Ok(Self {
-            products,
-            announced,
-            since: last_id.map(|id| Since::parse(&id)),
-        })
+        Ok(Self { products, announced, since: last_id.map(|id| Since::parse(&id)) })
     }
 }
 
@@ -103,10 +92,7 @@ impl Subscription {
 pub async fn events(State(hub): State<Arc<Hub>>, request: Request) -> Response {
     match Subscription::read(request.uri(), request.headers(), hub.products_max()) {
         Ok(subscription) => {
-            let connection = request
-                .extensions()
-                .get::<ConnectInfo<Connection>>()
-                .map(|info| info.0.clone());
+            let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
             open(hub, subscription, connection).await
         }
         Err(problem) => {
@@ -122,11 +108,7 @@ pub(super) async fn open(
     subscription: Subscription,
     connection: Option<Connection>,
 ) -> Response {
-    let Subscription {
-        products,
-        announced,
-        since,
-    } = subscription;
+    let Subscription { products, announced, since } = subscription;
     if let Some(Since::Cursor(at)) = since {
         // A client that has seen more than this pod waits for it here, before it joins anything. Whether the pod
         // came as far in time is found out by the answers below.
@@ -136,27 +118,18 @@ pub(super) async fn open(
     }
     let (queue, blocks) = mpsc::channel(hub.queue_max());
     let opening = queue.clone();
-    let lane = StreamLane {
-        queue,
-        announced,
-        connection,
-    };
+    let lane = StreamLane { queue, announced, connection };
     let subscriber = hub.connect(Box::new(lane), announced, true);
-    let end = EndOfStream {
-        hub: Arc::clone(&hub),
-        id: subscriber.id(),
-    };
+    let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id() };
 
     // The queue is empty, so the first block fits.
     let _queued = opening.try_send(opening_block(since, hub.index().progress().covered()));
     let told_all = join_all(&hub, &subscriber, &products, since);
     if told_all {
         let covered = hub.covered_for(&subscriber);
-        let beat = PositionBeat {
-            cursor: covered,
-            products: Vec::new(),
-        };
-        if since.is_some() && subscriber.lane.beat(Some(&beat)) != Delivery::Sent {
+        let beat = PositionBeat { cursor: covered, products: Vec::new() };
+        // JavaScript cannot see the first block's id, so an announced client is told in words as well.
+        if (since.is_some() || announced) && subscriber.lane.beat(Some(&beat)) != Delivery::Sent {
             tracing::debug!("a stream was full before it was open");
         }
     }
@@ -183,12 +156,7 @@ fn opening_block(since: Option<Since>, covered: Position) -> Bytes {
 }
 
 /// Joins every product and queues what was missed; true if nothing is owed afterwards.
-fn join_all(
-    hub: &Hub,
-    subscriber: &Arc<Subscriber>,
-    products: &[ProductId],
-    since: Option<Since>,
-) -> bool {
+fn join_all(hub: &Hub, subscriber: &Arc<Subscriber>, products: &[ProductId], since: Option<Since>) -> bool {
     let mut lost: Vec<(ResyncReason, ProductId)> = Vec::new();
     for product_id in products {
         match hub.join(subscriber, product_id, since) {
@@ -198,17 +166,8 @@ fn join_all(
             Ok(_) | Err(_) => {}
         }
     }
-    for reason in [
-        ResyncReason::LogReset,
-        ResyncReason::Expired,
-        ResyncReason::Gap,
-        ResyncReason::Slow,
-    ] {
-        let products: Vec<_> = lost
-            .iter()
-            .filter(|(r, _)| *r == reason)
-            .map(|(_, p)| p.clone())
-            .collect();
+    for reason in [ResyncReason::LogReset, ResyncReason::Expired, ResyncReason::Gap, ResyncReason::Slow] {
+        let products: Vec<_> = lost.iter().filter(|(r, _)| *r == reason).map(|(_, p)| p.clone()).collect();
         if !products.is_empty() {
             hub.answer_resync(subscriber, reason, products);
         }
@@ -242,9 +201,7 @@ impl Lane for StreamLane {
         const EVENT: &str = "batched_product_update";
         let json = parcel.frame.json().get();
         let sent = match parcel.frame.covered().filter(|_| complete) {
-            Some(covered) => {
-                self.send(parcel.sse(|| block(Some(EVENT), Some(covered), Some(json))))
-            }
+            Some(covered) => self.send(parcel.sse(|| block(Some(EVENT), Some(covered), Some(json)))),
             None => self.send(block(Some(EVENT), None, Some(json))),
         };
         if let (Delivery::Sent, Some(connection)) = (sent, &self.connection) {
@@ -260,11 +217,9 @@ impl Lane for StreamLane {
 
     fn beat(&self, beat: Option<&PositionBeat>) -> Delivery {
         match beat {
-            Some(beat) if self.announced => self.send(block(
-                Some("position"),
-                Some(beat.cursor),
-                Some(&json(beat)),
-            )),
+            Some(beat) if self.announced => {
+                self.send(block(Some("position"), Some(beat.cursor), Some(&json(beat))))
+            }
             Some(beat) => self.send(block(None, Some(beat.cursor), None)),
             None => self.send(Bytes::from_static(b":\n\n")),
         }
@@ -279,11 +234,7 @@ impl Lane for StreamLane {
 fn block(event: Option<&str>, id: Option<Position>, data: Option<&str>) -> Bytes {
     let mut out = String::with_capacity(96 + data.map_or(0, str::len));
     let id = id.map(|at| at.to_string());
-    for (field, value) in [
-        ("event: ", event),
-        ("id: ", id.as_deref()),
-        ("data: ", data),
-    ] {
+    for (field, value) in [("event: ", event), ("id: ", id.as_deref()), ("data: ", data)] {
         if let Some(value) = value {
             debug_assert!(!value.contains(['\n', '\r']));
             out.push_str(field);
@@ -296,10 +247,7 @@ fn block(event: Option<&str>, id: Option<Position>, data: Option<&str>) -> Bytes
 }
 
 fn json(value: &impl Serialize) -> String {
-    #[expect(
-        clippy::expect_used,
-        reason = "our own structs with text keys always serialise"
-    )]
+    #[expect(clippy::expect_used, reason = "our own structs with text keys always serialise")]
     serde_json::to_string(value).expect("a struct of checked parts serialises")
 }
 
@@ -317,9 +265,7 @@ impl http_body::Body for StreamBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<BodyFrame<Bytes>, Infallible>>> {
-        self.blocks
-            .poll_recv(cx)
-            .map(|block| block.map(|b| Ok(BodyFrame::data(b))))
+        self.blocks.poll_recv(cx).map(|block| block.map(|b| Ok(BodyFrame::data(b))))
     }
 }
 

@@ -47,11 +47,7 @@ impl Subscriber {
         opening: bool,
         covered: Position,
     ) -> Self {
-        let membership = Membership {
-            open: true,
-            products: HashSet::new(),
-            last_beat: covered,
-        };
+        let membership = Membership { open: true, products: HashSet::new(), last_beat: covered };
         Self {
             id,
             announced,
@@ -86,8 +82,7 @@ impl Subscriber {
 
     /// Called with the lock on `debt` held, after it was changed.
     pub(super) fn note_debt(&self, owed: bool) {
-        self.incomplete
-            .store(owed || self.is_opening(), Ordering::Release);
+        self.incomplete.store(owed || self.is_opening(), Ordering::Release);
     }
 
     /// Hands a frame to the lane.

@@ -116,9 +116,7 @@ impl Index {
     pub fn record(&self, batch: &Batch) -> Position {
         let mut entries = self.products.entry(batch.product_id().clone()).or_default();
         let floor = self.progress().floor();
-        let previous = entries
-            .back()
-            .map_or(floor, |e| if e.at.n > floor.n { e.at } else { floor });
+        let previous = entries.back().map_or(floor, |e| if e.at.n > floor.n { e.at } else { floor });
         entries.extend(batch.entries().cloned());
         drop(entries);
         {
@@ -148,58 +146,33 @@ impl Index {
         if split == kept.len() {
             return Answer::UpToDate;
         }
-        let before = kept
-            .range(..split)
-            .next_back()
-            .filter(|e| e.at.n > progress.floor_n);
+        let before = kept.range(..split).next_back().filter(|e| e.at.n > progress.floor_n);
         let previous = before.map_or(progress.floor(), |e| e.at);
-        Answer::Events(Missed {
-            entries: kept.range(split..).cloned().collect(),
-            previous,
-        })
+        Answer::Events(Missed { entries: kept.range(split..).cloned().collect(), previous })
     }
 
     /// The `n` behind which the client knows nothing, if everything behind it is still known here.
-    fn after_n(
-        &self,
-        kept: &VecDeque<Arc<Entry>>,
-        progress: &Progress,
-        since: Since,
-    ) -> Result<u64, Answer> {
+    fn after_n(&self, kept: &VecDeque<Arc<Entry>>, progress: &Progress, since: Since) -> Result<u64, Answer> {
         match since {
-            Since::Cursor(at) if at.epoch != progress.epoch => {
-                Err(Answer::Resync(ResyncReason::LogReset))
-            }
+            Since::Cursor(at) if at.epoch != progress.epoch => Err(Answer::Resync(ResyncReason::LogReset)),
             Since::Cursor(at) if at.n > progress.applied_n => Err(Answer::Ahead),
-            Since::Cursor(at) if at.n < progress.floor_n => {
-                Err(Answer::Resync(ResyncReason::Expired))
-            }
+            Since::Cursor(at) if at.n < progress.floor_n => Err(Answer::Resync(ResyncReason::Expired)),
             Since::Cursor(at) => Ok(at.n),
-            Since::Time(time) => self
-                .after_time(kept, progress, time)
-                .ok_or(Answer::Resync(ResyncReason::Expired)),
+            Since::Time(time) => {
+                self.after_time(kept, progress, time).ok_or(Answer::Resync(ResyncReason::Expired))
+            }
             Since::Unreadable => Err(Answer::Resync(ResyncReason::Expired)),
         }
     }
 
     /// A batch timestamp names one entry and is exact; any other time is read from a clock that may differ from ours.
-    fn after_time(
-        &self,
-        kept: &VecDeque<Arc<Entry>>,
-        progress: &Progress,
-        time: LogTime,
-    ) -> Option<u64> {
+    fn after_time(&self, kept: &VecDeque<Arc<Entry>>, progress: &Progress, time: LogTime) -> Option<u64> {
         let latest = self.clock.now().max(progress.log_time);
         if time > latest.plus_secs(Self::SKEW_SECS) {
             return None;
         }
-        let named = kept
-            .binary_search_by_key(&time, |e| e.log_time)
-            .ok()
-            .and_then(|i| kept.get(i));
-        if let Some(entry) =
-            named.filter(|e| e.at.epoch == progress.epoch && e.at.n >= progress.floor_n)
-        {
+        let named = kept.binary_search_by_key(&time, |e| e.log_time).ok().and_then(|i| kept.get(i));
+        if let Some(entry) = named.filter(|e| e.at.epoch == progress.epoch && e.at.n >= progress.floor_n) {
             return Some(entry.at.n);
         }
         let time = time.plus_secs(-Self::SKEW_SECS);
@@ -230,10 +203,7 @@ impl Index {
         progress.applied_n = progress.applied_n.max(to.n);
         progress.covered_n = progress.covered_n.max(to.n);
         progress.floor_n = progress.floor_n.max(to.n);
-        progress.floor_time = progress
-            .floor_time
-            .max(progress.log_time)
-            .max(self.clock.now());
+        progress.floor_time = progress.floor_time.max(progress.log_time).max(self.clock.now());
         drop(progress);
         self.applied.send_replace(to);
     }
@@ -253,8 +223,7 @@ impl Index {
         let oldest_kept = self.clock.now().plus_secs(retention_secs.saturating_neg());
         let mut by_age = self.by_age.lock();
         while let Some(oldest) = by_age.entries.front() {
-            let over = by_age.entries.len() > self.config.events_max
-                || by_age.bytes > self.config.bytes_max;
+            let over = by_age.entries.len() > self.config.events_max || by_age.bytes > self.config.bytes_max;
             if !over && oldest.log_time >= oldest_kept {
                 break;
             }
@@ -275,7 +244,6 @@ impl Index {
         if let Some(mut entries) = self.products.get_mut(&oldest.event.product_id) {
             entries.pop_front_if(|e| e.at == oldest.at);
         }
-        self.products
-            .remove_if(&oldest.event.product_id, |_, entries| entries.is_empty());
+        self.products.remove_if(&oldest.event.product_id, |_, entries| entries.is_empty());
     }
 }

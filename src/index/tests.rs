@@ -8,9 +8,7 @@ use super::*;
 use crate::{
     clock::Clock,
     eventlog::Head,
-    model::{
-        Batch, Data, Entry, Epoch, Event, EventType, LogTime, N_MAX, Position, ProductId, Timestamp,
-    },
+    model::{Batch, Data, Entry, Epoch, Event, EventType, LogTime, N_MAX, Position, ProductId, Timestamp},
 };
 
 const EPOCH_BITS: u64 = 11;
@@ -37,8 +35,7 @@ fn entry(n: u64, i: u8) -> Arc<Entry> {
         event: Event {
             product_id: product(i),
             event_type: EventType::PriceUpdate,
-            data: Data::new(&serde_json::value::RawValue::from_string("{}".into()).unwrap())
-                .unwrap(),
+            data: Data::new(&serde_json::value::RawValue::from_string("{}".into()).unwrap()).unwrap(),
             timestamp: Timestamp::from(log_time(n)),
         },
     })
@@ -46,20 +43,9 @@ fn entry(n: u64, i: u8) -> Arc<Entry> {
 
 /// An index that keeps `events_max` entries, fed with one batch an event: event `n` is of product `products[n - 1]`.
 fn index(products: &[u8], events_max: usize) -> Index {
-    let config = IndexConfig {
-        retention_secs: 86_400 * 365 * 100,
-        events_max,
-        bytes_max: usize::MAX,
-    };
-    let head = Head {
-        position: epoch().at(0),
-        log_time: log_time(0),
-    };
-    let index = Index::new(
-        config,
-        Clock::from_tokio(log_time(products.len() as u64)),
-        head,
-    );
+    let config = IndexConfig { retention_secs: 86_400 * 365 * 100, events_max, bytes_max: usize::MAX };
+    let head = Head { position: epoch().at(0), log_time: log_time(0) };
+    let index = Index::new(config, Clock::from_tokio(log_time(products.len() as u64)), head);
     for (n, i) in (1_u64..).zip(products) {
         let entry = entry(n, *i);
         index.apply(&entry);
@@ -71,11 +57,7 @@ fn index(products: &[u8], events_max: usize) -> Index {
 
 /// Every `n` of the product behind `after`.
 fn behind(products: &[u8], i: u8, after: u64) -> Vec<u64> {
-    (1_u64..)
-        .zip(products)
-        .filter(|(n, p)| **p == i && *n > after)
-        .map(|(n, _)| n)
-        .collect()
+    (1_u64..).zip(products).filter(|(n, p)| **p == i && *n > after).map(|(n, _)| n).collect()
 }
 
 fn events(answer: &Answer) -> Vec<u64> {
@@ -90,14 +72,11 @@ fn sinces() -> impl Strategy<Value = Since> {
     let cursor = (n, prop_oneof![9 => Just(EPOCH_BITS), 1 => any::<u64>()])
         .prop_map(|(n, bits)| Since::Cursor(Epoch::from_random(bits).at(n)));
     let exact = (0..60_u64).prop_map(|n| Since::Time(log_time(n)));
-    let time = (-20_000_000..60_000_000_i64)
-        .prop_map(|us| Since::Time(LogTime::from_micros(START_MICROS + us)));
-    let text = prop_oneof![
-        ".{0,40}",
-        "[a-z0-9]{8}\\.[0-9]{1,20}",
-        "20[0-9]{2}-[01][0-9]-[0-3][0-9]T00:00:00Z"
-    ]
-    .prop_map(|text| Since::parse(&text));
+    let time =
+        (-20_000_000..60_000_000_i64).prop_map(|us| Since::Time(LogTime::from_micros(START_MICROS + us)));
+    let text =
+        prop_oneof![".{0,40}", "[a-z0-9]{8}\\.[0-9]{1,20}", "20[0-9]{2}-[01][0-9]-[0-3][0-9]T00:00:00Z"]
+            .prop_map(|text| Since::parse(&text));
     prop_oneof![3 => cursor, 2 => exact, 2 => time, 2 => text]
 }
 
@@ -186,19 +165,10 @@ fn a_time_from_the_future_is_not_believed() {
 fn a_new_epoch_voids_everything() {
     let index = index(&[0, 1], 100);
     let before = text(epoch().at(1));
-    let head = Head {
-        position: Epoch::from_random(99).at(0),
-        log_time: log_time(10),
-    };
+    let head = Head { position: Epoch::from_random(99).at(0), log_time: log_time(10) };
     index.reset(head);
-    assert_eq!(
-        index.resume(&product(0), before),
-        Answer::Resync(ResyncReason::LogReset)
-    );
-    assert_eq!(
-        index.resume(&product(0), text(head.position)),
-        Answer::UpToDate
-    );
+    assert_eq!(index.resume(&product(0), before), Answer::Resync(ResyncReason::LogReset));
+    assert_eq!(index.resume(&product(0), text(head.position)), Answer::UpToDate);
     assert_eq!(index.newest(&product(0)), None);
 }
 
@@ -206,14 +176,8 @@ fn a_new_epoch_voids_everything() {
 fn a_gap_raises_the_floor_above_itself() {
     let index = index(&[0, 0], 100);
     index.raise_floor(epoch().at(7));
-    assert_eq!(
-        index.resume(&product(0), text(epoch().at(6))),
-        Answer::Resync(ResyncReason::Expired)
-    );
-    assert_eq!(
-        index.resume(&product(1), text(epoch().at(7))),
-        Answer::UpToDate
-    );
+    assert_eq!(index.resume(&product(0), text(epoch().at(6))), Answer::Resync(ResyncReason::Expired));
+    assert_eq!(index.resume(&product(1), text(epoch().at(7))), Answer::UpToDate);
 }
 
 #[tokio::test(start_paused = true)]
@@ -232,28 +196,14 @@ async fn a_client_that_is_ahead_is_waited_for_but_not_for_long() {
 
 #[test]
 fn retention_by_time_lets_the_oldest_go() {
-    let config = IndexConfig {
-        retention_secs: 10,
-        events_max: 100,
-        bytes_max: usize::MAX,
-    };
-    let head = Head {
-        position: epoch().at(0),
-        log_time: log_time(0),
-    };
+    let config = IndexConfig { retention_secs: 10, events_max: 100, bytes_max: usize::MAX };
+    let head = Head { position: epoch().at(0), log_time: log_time(0) };
     let index = Index::new(config, Clock::from_tokio(log_time(1).plus_secs(11)), head);
     for n in 1..=2 {
         let entry = entry(n, 0);
         index.apply(&entry);
         index.record(&Batch::of(entry));
     }
-    assert_eq!(
-        index.progress().floor_n,
-        2,
-        "both are older than ten seconds"
-    );
-    assert_eq!(
-        index.resume(&product(0), text(epoch().at(1))),
-        Answer::Resync(ResyncReason::Expired)
-    );
+    assert_eq!(index.progress().floor_n, 2, "both are older than ten seconds");
+    assert_eq!(index.resume(&product(0), text(epoch().at(1))), Answer::Resync(ResyncReason::Expired));
 }

@@ -59,42 +59,23 @@ impl NotifyDoor {
         }
     }
 
-    async fn serve(
-        &self,
-        request: Request,
-        form: Form,
-        arrived: Instant,
-    ) -> Result<Response, Problem> {
-        let peer = request
-            .extensions()
-            .get::<ConnectInfo<Connection>>()
-            .map(|info| info.0.peer().ip());
+    async fn serve(&self, request: Request, form: Form, arrived: Instant) -> Result<Response, Problem> {
+        let peer = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.peer().ip());
         self.authorize(request.headers(), peer, arrived)?;
         self.gate.check_open()?;
         check_media(request.headers())?;
         let (head, body) = request.into_parts();
         let body = read_body(&head.headers, body).await?;
-        let key = head
-            .headers
-            .get("idempotency-key")
-            .map(HeaderValue::as_bytes);
+        let key = head.headers.get("idempotency-key").map(HeaderValue::as_bytes);
         let append = notify::parse(&body, form, key, self.gate.clock().now())?;
         let appended = self.gate.accept(append, arrived).await?;
         let answer = serde_json::to_vec(&Accepted::from(appended)).unwrap_or_default();
-        let headers = [
-            (CONTENT_TYPE, "application/json"),
-            (CACHE_CONTROL, "no-store"),
-        ];
+        let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
         Ok((StatusCode::ACCEPTED, headers, answer).into_response())
     }
 
     /// A good key always passes; only wrong ones are counted, so nobody can lock a publisher out.
-    fn authorize(
-        &self,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-        now: Instant,
-    ) -> Result<(), Problem> {
+    fn authorize(&self, headers: &HeaderMap, peer: Option<IpAddr>, now: Instant) -> Result<(), Problem> {
         if presented_key(headers).is_some_and(|key| self.keys.accept(key)) {
             return Ok(());
         }
@@ -104,35 +85,23 @@ impl NotifyDoor {
 }
 
 fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
-    let media = headers
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
-    let essence = media
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let json = essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    let media = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let json =
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
     if !json {
         return Err(Problem::unsupported_media_type());
     }
     match headers.get(CONTENT_ENCODING) {
-        Some(encoding) if encoding.as_bytes() != b"identity" => {
-            Err(Problem::unsupported_encoding())
-        }
+        Some(encoding) if encoding.as_bytes() != b"identity" => Err(Problem::unsupported_encoding()),
         _ => Ok(()),
     }
 }
 
 /// Reads the body up to the cap; a longer one is refused before it is buffered where its length is told.
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let told = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.parse::<usize>().ok());
+    let told =
+        headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
     if told.is_some_and(|told| told > BODY_BYTES_MAX) {
         return Err(Problem::body_too_large(BODY_BYTES_MAX));
     }

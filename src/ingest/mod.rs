@@ -37,12 +37,7 @@ impl Gate {
 
     /// A gate to `log`.
     pub fn new(log: Arc<dyn EventLog>, clock: Clock, metrics: Arc<Metrics>) -> Self {
-        Self {
-            log,
-            clock,
-            metrics,
-            draining: AtomicBool::new(false),
-        }
+        Self { log, clock, metrics, draining: AtomicBool::new(false) }
     }
 
     /// Wall time, for events that bring none.
@@ -71,19 +66,11 @@ impl Gate {
             AppendError::Overloaded { retry_after } => Problem::overloaded(retry_after),
             AppendError::Unavailable { retry_after } => Problem::log_unavailable(retry_after),
         })?;
-        self.metrics
-            .accept_to_append
-            .record(arrived.elapsed().as_secs_f64());
+        self.metrics.accept_to_append.record(arrived.elapsed().as_secs_f64());
         let (accepted, duplicates) = (appended.accepted as u64, appended.duplicates as u64);
         self.metrics.accepted.increment(accepted + duplicates);
-        self.metrics
-            .appended
-            .increment(if appended.repeated { 0 } else { accepted });
-        self.metrics.duplicates.increment(if appended.repeated {
-            accepted + duplicates
-        } else {
-            duplicates
-        });
+        self.metrics.appended.increment(if appended.repeated { 0 } else { accepted });
+        self.metrics.duplicates.increment(if appended.repeated { accepted + duplicates } else { duplicates });
         Ok(appended)
     }
 }

@@ -38,18 +38,8 @@ pub struct Accepted {
 
 impl From<Appended> for Accepted {
     fn from(appended: Appended) -> Self {
-        let Appended {
-            accepted,
-            duplicates,
-            cursor,
-            repeated,
-        } = appended;
-        Self {
-            accepted,
-            duplicates,
-            cursor,
-            duplicate: repeated || accepted == 0,
-        }
+        let Appended { accepted, duplicates, cursor, repeated } = appended;
+        Self { accepted, duplicates, cursor, duplicate: repeated || accepted == 0 }
     }
 }
 
@@ -60,25 +50,16 @@ pub fn parse(
     idempotency_key: Option<&[u8]>,
     now: LogTime,
 ) -> Result<Append, Problem> {
-    let request = idempotency_key
-        .map(|key| request_claim(key, body))
-        .transpose()?;
+    let request = idempotency_key.map(|key| request_claim(key, body)).transpose()?;
     let text = std::str::from_utf8(body).map_err(|error| not_utf8(body, error.valid_up_to()))?;
     let top: Top<'_> = read(text)?;
     let mut errors = Vec::new();
     let events = match (top.events, form) {
         (Some(events), _) => check_list(events, now, &mut errors)?,
         (None, Form::Batch) => return Err(Problem::invalid_event(vec![field("events", LIST)])),
-        (None, Form::Any) => read::<Fields<'_>>(text)?
-            .check("", now, &mut errors)
-            .into_iter()
-            .collect(),
+        (None, Form::Any) => read::<Fields<'_>>(text)?.check("", now, &mut errors).into_iter().collect(),
     };
-    if errors.is_empty() {
-        Ok(Append { request, events })
-    } else {
-        Err(Problem::invalid_event(errors))
-    }
+    if errors.is_empty() { Ok(Append { request, events }) } else { Err(Problem::invalid_event(errors)) }
 }
 
 const LIST: &str = "a list of 1 to 500 events";
@@ -134,14 +115,11 @@ fn check_list(
 impl Fields<'_> {
     /// Every field of its own: all errors are noted, not only the first.
     fn check(self, at: &str, now: LogTime, errors: &mut Vec<FieldError>) -> Option<NewEvent> {
-        let mut note =
-            |name: &str, expected: String| errors.push(field(format!("{at}{name}"), expected));
-        let product_id =
-            product_id(self.product_id).map_err(|expected| note("productId", expected));
+        let mut note = |name: &str, expected: String| errors.push(field(format!("{at}{name}"), expected));
+        let product_id = product_id(self.product_id).map_err(|expected| note("productId", expected));
         let event_type = event_type(self.event_type).map_err(|expected| note("type", expected));
         let data = data(self.data).map_err(|expected| note("data", expected));
-        let timestamp =
-            timestamp(self.timestamp, now).map_err(|expected| note("timestamp", expected));
+        let timestamp = timestamp(self.timestamp, now).map_err(|expected| note("timestamp", expected));
         let claim = claim(self.event_id).map_err(|expected| note("eventId", expected));
         let event = Event {
             product_id: product_id.ok()?,
@@ -149,10 +127,7 @@ impl Fields<'_> {
             data: data.ok()?,
             timestamp: timestamp.ok()?,
         };
-        Some(NewEvent {
-            event,
-            claim: claim.ok()?,
-        })
+        Some(NewEvent { event, claim: claim.ok()? })
     }
 }
 
@@ -160,16 +135,10 @@ impl Fields<'_> {
 fn product_id(value: Option<&RawValue>) -> Result<ProductId, String> {
     let text = value.map_or("", |v| v.get());
     let integer = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let id = if integer {
-        Ok(text.to_owned())
-    } else {
-        serde_json::from_str::<String>(text)
-    };
+    let id = if integer { Ok(text.to_owned()) } else { serde_json::from_str::<String>(text) };
     id.ok()
         .and_then(|id| ProductId::new(&id).ok())
-        .ok_or_else(|| {
-            "a string of 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -, or a whole number".into()
-        })
+        .ok_or_else(|| "a string of 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -, or a whole number".into())
 }
 
 fn event_type(value: Option<&RawValue>) -> Result<EventType, String> {
@@ -181,9 +150,7 @@ fn event_type(value: Option<&RawValue>) -> Result<EventType, String> {
 }
 
 fn data(value: Option<&RawValue>) -> Result<Data, String> {
-    value
-        .ok_or_else(|| "a JSON object".into())
-        .and_then(|v| Data::new(v).map_err(|error| error.to_string()))
+    value.ok_or_else(|| "a JSON object".into()).and_then(|v| Data::new(v).map_err(|error| error.to_string()))
 }
 
 fn timestamp(value: Option<&RawValue>, now: LogTime) -> Result<Timestamp, String> {
@@ -206,20 +173,13 @@ fn claim(value: Option<&RawValue>) -> Result<Option<ClaimKey>, String> {
 
 fn request_claim(key: &[u8], body: &[u8]) -> Result<RequestClaim, Problem> {
     let key = std::str::from_utf8(key).ok().filter(|key| {
-        (1..=KEY_LEN_MAX).contains(&key.len())
-            && key.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+        (1..=KEY_LEN_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
     });
     match key {
-        Some(key) => Ok(RequestClaim {
-            key: ClaimKey::request(key),
-            body: BodyDigest::of(body),
-        }),
+        Some(key) => Ok(RequestClaim { key: ClaimKey::request(key), body: BodyDigest::of(body) }),
         None => {
             let expected = format!("1 to {KEY_LEN_MAX} printable ASCII characters");
-            Err(Problem::invalid_event(vec![field(
-                "Idempotency-Key",
-                expected,
-            )]))
+            Err(Problem::invalid_event(vec![field("Idempotency-Key", expected)]))
         }
     }
 }
@@ -234,11 +194,7 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
             Problem::malformed_json(error.line(), error.column(), what)
         }
     })?;
-    if is_object(text) {
-        Ok(value)
-    } else {
-        Err(Problem::invalid_event(vec![field("", OBJECT)]))
-    }
+    if is_object(text) { Ok(value) } else { Err(Problem::invalid_event(vec![field("", OBJECT)])) }
 }
 
 /// Valid JSON is an object when it opens like one. Asked for by name, because a struct is also read from a list.
@@ -254,8 +210,5 @@ fn not_utf8(body: &[u8], valid: usize) -> Problem {
 }
 
 fn field(path: impl Into<String>, expected: impl Into<String>) -> FieldError {
-    FieldError {
-        path: path.into(),
-        expected: expected.into(),
-    }
+    FieldError { path: path.into(), expected: expected.into() }
 }

@@ -16,11 +16,7 @@ impl Batch {
     /// A batch of one.
     pub fn of(first: Arc<Entry>) -> Self {
         let encoded_bytes = first.event.encoded_len();
-        Self {
-            first,
-            rest: Vec::new(),
-            encoded_bytes,
-        }
+        Self { first, rest: Vec::new(), encoded_bytes }
     }
 
     /// Adds the next entry of the same product.

@@ -92,12 +92,8 @@ impl Event {
 
 impl EventType {
     /// Every type, in the order the documentation lists them.
-    pub const ALL: [Self; 4] = [
-        Self::ProductUpdate,
-        Self::InventoryUpdate,
-        Self::PriceUpdate,
-        Self::SaleUpdate,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::ProductUpdate, Self::InventoryUpdate, Self::PriceUpdate, Self::SaleUpdate];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {

@@ -39,12 +39,7 @@ impl Frame {
     /// A batch that answers a resume. It may repeat events, and it tells nothing about other products, so it has no
     /// covered position.
     pub fn replay(batch: &Batch, previous: Position) -> Self {
-        Self::encode(
-            batch.product_id(),
-            None,
-            Some(batch),
-            &Tail::of(batch, previous, 0, true),
-        )
+        Self::encode(batch.product_id(), None, Some(batch), &Tail::of(batch, previous, 0, true))
     }
 
     /// An empty batch: tells a plain client to refetch a product (contract section 5).
@@ -60,12 +55,7 @@ impl Frame {
         Self::encode(product_id, None, None, &tail)
     }
 
-    fn encode(
-        product_id: &ProductId,
-        covered: Option<Position>,
-        batch: Option<&Batch>,
-        tail: &Tail,
-    ) -> Self {
+    fn encode(product_id: &ProductId, covered: Option<Position>, batch: Option<&Batch>, tail: &Tail) -> Self {
         const AROUND: usize = 256;
         let events = batch.map_or(0, |b| b.encoded_bytes() + b.count());
         let mut json = String::with_capacity(AROUND + product_id.as_str().len() + events);
@@ -78,25 +68,14 @@ impl Frame {
             }
             entry.event.encode(&mut json);
         }
-        let Tail {
-            timestamp,
-            count,
-            cursor,
-            previous,
-            spread_ms,
-            ..
-        } = tail;
+        let Tail { timestamp, count, cursor, previous, spread_ms, .. } = tail;
         // Writing to a String cannot fail.
         let _ = write!(
             json,
             r#"],"timestamp":"{timestamp}","count":{count},"cursor":"{cursor}","previousCursor":"{previous}","spreadMs":{spread_ms}{}}}"#,
             if tail.replay { r#","replay":true"# } else { "" }
         );
-        Self {
-            product_id: product_id.clone(),
-            covered,
-            json: raw(json),
-        }
+        Self { product_id: product_id.clone(), covered, json: raw(json) }
     }
 
     /// The room this frame goes to.
@@ -118,23 +97,13 @@ impl Frame {
 impl Tail {
     fn of(batch: &Batch, previous: Position, spread_ms: u64, replay: bool) -> Self {
         let (timestamp, cursor) = (batch.newest().log_time, batch.cursor());
-        Self {
-            timestamp,
-            count: batch.count(),
-            cursor,
-            previous,
-            spread_ms,
-            replay,
-        }
+        Self { timestamp, count: batch.count(), cursor, previous, spread_ms, replay }
     }
 }
 
 /// Every part was checked to be JSON when it was built, so this holds by construction; the check costs one scan
 /// per frame and keeps a mistake here from reaching a client as broken framing.
 fn raw(json: String) -> Box<RawValue> {
-    #[expect(
-        clippy::expect_used,
-        reason = "built from checked parts only; property-tested in tests.rs"
-    )]
+    #[expect(clippy::expect_used, reason = "built from checked parts only; property-tested in tests.rs")]
     RawValue::from_string(json).expect("a frame is made of checked JSON parts")
 }

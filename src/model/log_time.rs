@@ -47,8 +47,7 @@ impl LogTime {
 
 impl fmt::Display for LogTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole =
-            OffsetDateTime::from_unix_timestamp(self.0 / 1_000_000).map_err(|_| fmt::Error)?;
+        let whole = OffsetDateTime::from_unix_timestamp(self.0 / 1_000_000).map_err(|_| fmt::Error)?;
         let (date, time) = (whole.date(), whole.time());
         write!(
             f,

@@ -23,11 +23,7 @@ impl ProductId {
     /// Checks `text` and takes it as an id.
     pub fn new(text: &str) -> Result<Self, InvalidProductId> {
         let fits = (1..=Self::LEN_MAX).contains(&text.len());
-        if fits && text.bytes().all(allowed) {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidProductId)
-        }
+        if fits && text.bytes().all(allowed) { Ok(Self(text.into())) } else { Err(InvalidProductId) }
     }
 
     /// The id as text.

@@ -29,11 +29,7 @@ fn the_wire_form_of_a_batch() {
     let mut batch = Batch::of(entry(1, r#"{ "newPrice" : 1.50 }"#));
     batch.push(entry(4, r#"{"newPrice":12345678901234567890}"#));
     let epoch = Epoch::from_random(7);
-    insta::assert_snapshot!(
-        Frame::live(&batch, epoch.at(0), epoch.at(3), 0)
-            .json()
-            .get()
-    );
+    insta::assert_snapshot!(Frame::live(&batch, epoch.at(0), epoch.at(3), 0).json().get());
     insta::assert_snapshot!(Frame::replay(&batch, epoch.at(0)).json().get());
     let product = ProductId::new("product-123").unwrap();
     let empty = Frame::empty(&product, epoch.at(9), LogTime::from_micros(0));
@@ -44,22 +40,13 @@ fn the_wire_form_of_a_batch() {
 fn data_must_be_an_object_of_bounded_size_and_depth() {
     assert_eq!(data("[1]"), Err(DataError::NotAnObject));
     assert_eq!(data("null"), Err(DataError::NotAnObject));
-    let nested = |depth: usize| {
-        format!(
-            "{}{}",
-            r#"{"a":"#.repeat(depth - 1) + "{",
-            "}".repeat(depth)
-        )
-    };
+    let nested = |depth: usize| format!("{}{}", r#"{"a":"#.repeat(depth - 1) + "{", "}".repeat(depth));
     assert!(data(&nested(Data::DEPTH_MAX)).is_ok());
     assert_eq!(data(&nested(Data::DEPTH_MAX + 1)), Err(DataError::TooDeep));
     let sized = |len: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(len - 8));
     assert!(data(&sized(Data::LEN_MAX)).is_ok());
     assert_eq!(data(&sized(Data::LEN_MAX + 1)), Err(DataError::TooLarge));
-    assert!(
-        data(&format!("{{{}}}", " ".repeat(2 * Data::LEN_MAX))).is_ok(),
-        "white space is not counted"
-    );
+    assert!(data(&format!("{{{}}}", " ".repeat(2 * Data::LEN_MAX))).is_ok(), "white space is not counted");
 }
 
 #[test]
@@ -72,11 +59,7 @@ fn an_encoded_event_is_as_long_as_it_says() {
 
 #[test]
 fn a_timestamp_is_strict_rfc_3339() {
-    for good in [
-        "2026-01-01T00:00:00Z",
-        "2026-01-01T00:00:00.5+02:00",
-        "1999-12-31T23:59:59.999999999Z",
-    ] {
+    for good in ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.5+02:00", "1999-12-31T23:59:59.999999999Z"] {
         assert_eq!(Timestamp::new(good).unwrap().as_str(), good);
     }
     for bad in [

@@ -42,15 +42,8 @@ impl std::fmt::Debug for WriteWatch {
 
 impl Connection {
     fn new(peer: SocketAddr, histogram: Histogram) -> Self {
-        let written = WriteWatch {
-            accepted: Instant::now(),
-            waiting_since: AtomicU64::new(0),
-            histogram,
-        };
-        Self {
-            peer,
-            written: Arc::new(written),
-        }
+        let written = WriteWatch { accepted: Instant::now(), waiting_since: AtomicU64::new(0), histogram };
+        Self { peer, written: Arc::new(written) }
     }
 
     /// The address at the other end of the connection; a proxy's, if there is one.
@@ -63,12 +56,7 @@ impl Connection {
         let since = queued.duration_since(self.written.accepted).as_micros();
         let since = u64::try_from(since).unwrap_or(u64::MAX - 1) + 1;
         // Only the oldest counts; losing this race means that an older one is there already.
-        let _ = self.written.waiting_since.compare_exchange(
-            0,
-            since,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+        let _ = self.written.waiting_since.compare_exchange(0, since, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     fn wrote(&self) {
@@ -94,10 +82,7 @@ pub struct Guarded {
 
 impl Guarded {
     pub(super) fn new(stream: TcpStream, peer: SocketAddr, histogram: Histogram) -> Self {
-        Self {
-            stream,
-            connection: Connection::new(peer, histogram),
-        }
+        Self { stream, connection: Connection::new(peer, histogram) }
     }
 
     /// The application's handle to it.
@@ -117,11 +102,7 @@ impl AsyncRead for Guarded {
 }
 
 impl AsyncWrite for Guarded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
         self.connection.wrote();
         Poll::Ready(result)

@@ -62,8 +62,5 @@ impl Connected<IncomingStream<'_, GuardedListener>> for Connection {
 /// The peer went away before it was accepted: nothing is wrong here.
 fn is_of_the_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

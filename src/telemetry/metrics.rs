@@ -60,9 +60,8 @@ pub struct ByTransport<T> {
 }
 
 /// Seconds: from half a millisecond (one hop on a quiet machine) to ten seconds (something is broken).
-const LATENCY_BUCKETS_SECONDS: [f64; 14] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.35, 0.5, 1.0, 2.5, 10.0,
-];
+const LATENCY_BUCKETS_SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.35, 0.5, 1.0, 2.5, 10.0];
 
 /// Up to the default cap of a batch.
 const BATCH_EVENTS_BUCKETS: [f64; 7] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
@@ -75,61 +74,31 @@ impl Metrics {
     pub fn new() -> Result<Self, BuildError> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &LATENCY_BUCKETS_SECONDS)?
-            .set_buckets_for_metric(
-                Matcher::Full("shelfcast_batch_events".into()),
-                &BATCH_EVENTS_BUCKETS,
-            )?
+            .set_buckets_for_metric(Matcher::Full("shelfcast_batch_events".into()), &BATCH_EVENTS_BUCKETS)?
             .build_recorder();
         let handle = recorder.handle();
         let process = metrics_process::Collector::new("shelfcast_");
         with_local_recorder(&recorder, || process.describe());
         let list = List(&recorder);
-        list.describe_counter(
-            "shelfcast_requests_refused_total",
-            "Requests refused, by problem code",
-        );
+        list.describe_counter("shelfcast_requests_refused_total", "Requests refused, by problem code");
         list.describe_counter(
             "shelfcast_resumes_total",
             "Products asked about by returning clients, by outcome",
         );
-        list.describe_counter(
-            "shelfcast_resyncs_total",
-            "Explicit words to refetch, by reason",
-        );
+        list.describe_counter("shelfcast_resyncs_total", "Explicit words to refetch, by reason");
         Ok(Self {
             connections: list.gauges("shelfcast_connections", "Open connections, by transport"),
-            rooms: list.gauge(
-                "shelfcast_rooms",
-                "Products with at least one local subscriber",
-            ),
-            subscriptions: list.gauge(
-                "shelfcast_subscriptions",
-                "Memberships of connections in rooms",
-            ),
-            pending_windows: list.gauge(
-                "shelfcast_pending_windows",
-                "Batching windows that hold events",
-            ),
+            rooms: list.gauge("shelfcast_rooms", "Products with at least one local subscriber"),
+            subscriptions: list.gauge("shelfcast_subscriptions", "Memberships of connections in rooms"),
+            pending_windows: list.gauge("shelfcast_pending_windows", "Batching windows that hold events"),
             accepted: list.counter("shelfcast_events_accepted_total", "Events answered 202"),
-            duplicates: list.counter(
-                "shelfcast_events_duplicate_total",
-                "Events whose idempotency claim was known",
-            ),
-            appended: list.counter(
-                "shelfcast_events_appended_total",
-                "Events appended to the log by this process",
-            ),
+            duplicates: list
+                .counter("shelfcast_events_duplicate_total", "Events whose idempotency claim was known"),
+            appended: list
+                .counter("shelfcast_events_appended_total", "Events appended to the log by this process"),
             batches: list.counter("shelfcast_batches_total", "Batches that left their window"),
-            batch_events: list.histogram(
-                "shelfcast_batch_events",
-                "Events in a batch",
-                Unit::Count,
-            ),
-            deliveries: list.counters(
-                "shelfcast_deliveries_total",
-                "Batches queued to a connection",
-                &[],
-            ),
+            batch_events: list.histogram("shelfcast_batch_events", "Events in a batch", Unit::Count),
+            deliveries: list.counters("shelfcast_deliveries_total", "Batches queued to a connection", &[]),
             deliveries_full: list.delivery_errors("full"),
             deliveries_gone: list.delivery_errors("gone"),
             accept_to_append: list.histogram(
@@ -155,20 +124,17 @@ impl Metrics {
 
     /// A request was refused with this problem code.
     pub fn refused(&self, code: &'static str) {
-        self.labelled("shelfcast_requests_refused_total", "code", code)
-            .increment(1);
+        self.labelled("shelfcast_requests_refused_total", "code", code).increment(1);
     }
 
     /// A product was asked about; `outcome` is one of the answers of the contract.
     pub fn resumed(&self, outcome: &'static str) {
-        self.labelled("shelfcast_resumes_total", "outcome", outcome)
-            .increment(1);
+        self.labelled("shelfcast_resumes_total", "outcome", outcome).increment(1);
     }
 
     /// A connection was told to refetch.
     pub fn resynced(&self, reason: &'static str) {
-        self.labelled("shelfcast_resyncs_total", "reason", reason)
-            .increment(1);
+        self.labelled("shelfcast_resyncs_total", "reason", reason).increment(1);
     }
 
     /// The whole set as Prometheus text.
@@ -183,29 +149,24 @@ impl Metrics {
     }
 
     fn labelled(&self, name: &'static str, label: &'static str, value: &'static str) -> Counter {
-        let key = Key::from_static_parts(name, &[])
-            .with_extra_labels(vec![Label::from_static_parts(label, value)]);
+        let key =
+            Key::from_static_parts(name, &[]).with_extra_labels(vec![Label::from_static_parts(label, value)]);
         self.recorder.register_counter(&key, &METADATA)
     }
 }
 
-static METADATA: Metadata<'static> =
-    Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
+static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
 struct List<'a>(&'a PrometheusRecorder);
 
 impl List<'_> {
     fn key(name: &'static str, labels: &[(&'static str, &'static str)]) -> Key {
-        let labels: Vec<_> = labels
-            .iter()
-            .map(|(k, v)| Label::from_static_parts(k, v))
-            .collect();
+        let labels: Vec<_> = labels.iter().map(|(k, v)| Label::from_static_parts(k, v)).collect();
         Key::from_parts(name, labels)
     }
 
     fn describe_counter(&self, name: &'static str, help: &'static str) {
-        self.0
-            .describe_counter(KeyName::from(name), None, SharedString::from(help));
+        self.0.describe_counter(KeyName::from(name), None, SharedString::from(help));
     }
 
     fn counter(&self, name: &'static str, help: &'static str) -> Counter {
@@ -222,48 +183,36 @@ impl List<'_> {
         self.describe_counter(name, help);
         ByTransport::make(|transport| {
             let labels = [&[("transport", transport)], labels].concat();
-            self.0
-                .register_counter(&Self::key(name, &labels), &METADATA)
+            self.0.register_counter(&Self::key(name, &labels), &METADATA)
         })
     }
 
     fn delivery_errors(&self, reason: &'static str) -> ByTransport<Counter> {
         let help = "Batches that could not be queued to a connection, by reason";
-        self.counters(
-            "shelfcast_delivery_errors_total",
-            help,
-            &[("reason", reason)],
-        )
+        self.counters("shelfcast_delivery_errors_total", help, &[("reason", reason)])
     }
 
     fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
-        self.0
-            .describe_gauge(KeyName::from(name), None, SharedString::from(help));
+        self.0.describe_gauge(KeyName::from(name), None, SharedString::from(help));
         self.0.register_gauge(&Self::key(name, &[]), &METADATA)
     }
 
     fn gauges(&self, name: &'static str, help: &'static str) -> ByTransport<Gauge> {
-        self.0
-            .describe_gauge(KeyName::from(name), None, SharedString::from(help));
+        self.0.describe_gauge(KeyName::from(name), None, SharedString::from(help));
         ByTransport::make(|transport| {
-            self.0
-                .register_gauge(&Self::key(name, &[("transport", transport)]), &METADATA)
+            self.0.register_gauge(&Self::key(name, &[("transport", transport)]), &METADATA)
         })
     }
 
     fn histogram(&self, name: &'static str, help: &'static str, unit: Unit) -> Histogram {
-        self.0
-            .describe_histogram(KeyName::from(name), Some(unit), SharedString::from(help));
+        self.0.describe_histogram(KeyName::from(name), Some(unit), SharedString::from(help));
         self.0.register_histogram(&Self::key(name, &[]), &METADATA)
     }
 }
 
 impl<T> ByTransport<T> {
     fn make(make: impl Fn(&'static str) -> T) -> Self {
-        Self {
-            socketio: make("socketio"),
-            sse: make("sse"),
-        }
+        Self { socketio: make("socketio"), sse: make("sse") }
     }
 }
 

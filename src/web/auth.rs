@@ -13,20 +13,13 @@ pub struct ApiKeys(Vec<[u8; 32]>);
 impl ApiKeys {
     /// Takes the keys in clear and keeps their digests. Keys are long and random, so a fast hash is enough.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(
-            keys.into_iter()
-                .map(|key| Sha256::digest(key).into())
-                .collect(),
-        )
+        Self(keys.into_iter().map(|key| Sha256::digest(key).into()).collect())
     }
 
     /// Whether `key` is one of them. Takes the same time whichever it is, or none.
     pub fn accept(&self, key: &[u8]) -> bool {
         let digest: [u8; 32] = Sha256::digest(key).into();
-        let found = self
-            .0
-            .iter()
-            .fold(Choice::from(0), |found, known| found | known.ct_eq(&digest));
+        let found = self.0.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(&digest));
         found.into()
     }
 }
@@ -43,9 +36,7 @@ pub fn presented_key(headers: &HeaderMap) -> Option<&[u8]> {
         return Some(key.as_bytes());
     }
     let (scheme, key) = headers.get(AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
-    scheme
-        .eq_ignore_ascii_case(b"bearer ")
-        .then(|| key.trim_ascii())
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
 }
 
 #[cfg(test)]
@@ -55,20 +46,11 @@ mod tests {
     #[test]
     fn a_key_is_found_in_either_header_and_nowhere_else() {
         let headers = |name: &'static str, value: &'static str| {
-            HeaderMap::from_iter([(
-                name.parse::<axum::http::HeaderName>().unwrap(),
-                value.parse().unwrap(),
-            )])
+            HeaderMap::from_iter([(name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap())])
         };
         assert_eq!(presented_key(&headers("x-api-key", "k")), Some(&b"k"[..]));
-        assert_eq!(
-            presented_key(&headers("authorization", "Bearer k")),
-            Some(&b"k"[..])
-        );
-        assert_eq!(
-            presented_key(&headers("authorization", "bearer  k ")),
-            Some(&b"k"[..])
-        );
+        assert_eq!(presented_key(&headers("authorization", "Bearer k")), Some(&b"k"[..]));
+        assert_eq!(presented_key(&headers("authorization", "bearer  k ")), Some(&b"k"[..]));
         assert_eq!(presented_key(&headers("authorization", "Basic a2s6")), None);
         assert_eq!(presented_key(&headers("authorization", "Be")), None);
         assert_eq!(presented_key(&HeaderMap::new()), None);

@@ -39,10 +39,7 @@ impl FailureLimiter {
                 addresses.clear();
             }
         }
-        let bucket = addresses.entry(network(address)).or_insert(Bucket {
-            failures: 0.0,
-            at: now,
-        });
+        let bucket = addresses.entry(network(address)).or_insert(Bucket { failures: 0.0, at: now });
         bucket.failures = bucket.failures_at(now) + 1.0;
         bucket.at = now;
         let over = bucket.failures - Self::BURST;

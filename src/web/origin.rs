@@ -27,17 +27,13 @@ impl Origins {
 
     /// Whether a page of this origin may connect; exact, because `https://shop.example.evil.test` is another shop.
     pub fn allow_origin(&self, origin: &str) -> bool {
-        self.allowed.iter().any(|allowed| allowed == origin)
-            || (self.allow_localhost && is_localhost(origin))
+        self.allowed.iter().any(|allowed| allowed == origin) || (self.allow_localhost && is_localhost(origin))
     }
 }
 
 /// The gateway's own pages: the origin's host and port are those the request came to.
 fn is_own(origin: &str, host: &str) -> bool {
-    origin
-        .strip_prefix("https://")
-        .or_else(|| origin.strip_prefix("http://"))
-        == Some(host)
+    origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")) == Some(host)
 }
 
 fn is_localhost(origin: &str) -> bool {
@@ -46,9 +42,7 @@ fn is_localhost(origin: &str) -> bool {
     };
     let bare = uri.path_and_query().is_none_or(|path| path == "/") && !origin.ends_with('/');
     let user = origin.contains('@');
-    bare && !user
-        && uri.scheme().is_some()
-        && matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"))
+    bare && !user && uri.scheme().is_some() && matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 #[cfg(test)]
@@ -56,25 +50,15 @@ mod tests {
     use super::*;
 
     fn allows(origins: &Origins, origin: &str, host: &str) -> bool {
-        let headers = [
-            (ORIGIN, origin.parse().unwrap()),
-            (HOST, host.parse().unwrap()),
-        ];
+        let headers = [(ORIGIN, origin.parse().unwrap()), (HOST, host.parse().unwrap())];
         origins.allow_request(&HeaderMap::from_iter(headers))
     }
 
     #[test]
     fn only_exact_origins_and_our_own_get_in() {
-        let origins = Origins {
-            allowed: vec!["https://shop.example".into()],
-            allow_localhost: false,
-            required: false,
-        };
-        for good in [
-            "https://shop.example",
-            "https://push.example:3003",
-            "http://push.example:3003",
-        ] {
+        let origins =
+            Origins { allowed: vec!["https://shop.example".into()], allow_localhost: false, required: false };
+        for good in ["https://shop.example", "https://push.example:3003", "http://push.example:3003"] {
             assert!(allows(&origins, good, "push.example:3003"), "{good}");
         }
         for bad in [
@@ -91,28 +75,15 @@ mod tests {
             assert!(!allows(&origins, bad, "push.example:3003"), "{bad}");
         }
         assert!(origins.allow_request(&HeaderMap::new()), "not a browser");
-        assert!(
-            !Origins {
-                required: true,
-                ..origins
-            }
-            .allow_request(&HeaderMap::new())
-        );
+        assert!(!Origins { required: true, ..origins }.allow_request(&HeaderMap::new()));
     }
 
     #[test]
     fn development_takes_every_localhost_page() {
-        let origins = Origins {
-            allowed: vec![],
-            allow_localhost: true,
-            required: false,
-        };
-        for good in [
-            "http://localhost:3009",
-            "https://localhost",
-            "http://127.0.0.1:5173",
-            "http://[::1]:8080",
-        ] {
+        let origins = Origins { allowed: vec![], allow_localhost: true, required: false };
+        for good in
+            ["http://localhost:3009", "https://localhost", "http://127.0.0.1:5173", "http://[::1]:8080"]
+        {
             assert!(origins.allow_origin(good), "{good}");
         }
         for bad in [

@@ -76,110 +76,66 @@ impl Problem {
 
     /// A query parameter is missing or not as it should be.
     pub fn bad_request(path: &str, expected: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "bad_request",
-            "The request is not as it should be",
-        )
-        .field(path, expected)
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", "The request is not as it should be")
+            .field(path, expected)
     }
 
     /// A product id in a query is none.
     pub fn invalid_product_id(path: &str, expected: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_product_id",
-            "That is no product id",
-        )
-        .field(path, expected)
+        Self::new(StatusCode::BAD_REQUEST, "invalid_product_id", "That is no product id")
+            .field(path, expected)
     }
 
     /// More products than one connection may track.
     pub fn too_many_products(max: usize) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "too_many_products",
-            "Too many products for one stream",
-        )
-        .field("products", format!("at most {max} product ids"))
+        Self::new(StatusCode::BAD_REQUEST, "too_many_products", "Too many products for one stream")
+            .field("products", format!("at most {max} product ids"))
     }
 
     /// No key, or a wrong one; the two are not told apart.
     pub fn unauthorized() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            "A valid API key is needed",
-        )
-        .detail("send it as `X-API-Key: <key>` or `Authorization: Bearer <key>`")
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed")
+            .detail("send it as `X-API-Key: <key>` or `Authorization: Bearer <key>`")
     }
 
     /// The page that asks is not one this gateway serves.
     pub fn origin_not_allowed() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "origin_not_allowed",
-            "This origin is not allowed",
-        )
-        .detail("add it to ALLOWED_ORIGINS")
+        Self::new(StatusCode::FORBIDDEN, "origin_not_allowed", "This origin is not allowed")
+            .detail("add it to ALLOWED_ORIGINS")
     }
 
     /// Nothing is served here.
     pub fn not_found() -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "Nothing is served at this path",
-        )
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Nothing is served at this path")
     }
 
     /// Served here, but not with this method.
     pub fn method_not_allowed() -> Self {
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            "This path does not take this method",
-        )
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take this method")
     }
 
     /// More bytes than the path takes.
     pub fn body_too_large(max_bytes: usize) -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            "The body is too large",
-        )
-        .detail(format!("at most {max_bytes} bytes"))
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large")
+            .detail(format!("at most {max_bytes} bytes"))
     }
 
     /// A longer URL than is taken.
     pub fn uri_too_long(max_bytes: usize) -> Self {
-        Self::new(
-            StatusCode::URI_TOO_LONG,
-            "uri_too_long",
-            "The URL is too long",
-        )
-        .detail(format!("at most {max_bytes} bytes"))
+        Self::new(StatusCode::URI_TOO_LONG, "uri_too_long", "The URL is too long")
+            .detail(format!("at most {max_bytes} bytes"))
     }
 
     /// Not `application/json`.
     pub fn unsupported_media_type() -> Self {
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "The body must be JSON",
-        )
-        .detail("send `Content-Type: application/json`")
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON")
+            .detail("send `Content-Type: application/json`")
     }
 
     /// Compressed: refused, so that no small body can become a large one.
     pub fn unsupported_encoding() -> Self {
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_encoding",
-            "The body must not be encoded",
-        )
-        .detail("send it without `Content-Encoding`")
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", "The body must not be encoded")
+            .detail("send it without `Content-Encoding`")
     }
 
     /// JSON, but not an event, or not one that may be accepted.
@@ -192,66 +148,40 @@ impl Problem {
 
     /// More events than one request may hold.
     pub fn too_many_events(count: usize, max: usize) -> Self {
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "too_many_events",
-            "Too many events in one request",
-        )
-        .detail(format!("{count} events"))
-        .field("events", format!("1 to {max} events"))
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_events", "Too many events in one request")
+            .detail(format!("{count} events"))
+            .field("events", format!("1 to {max} events"))
     }
 
     /// The key stands for another body.
     pub fn idempotency_key_reused() -> Self {
         let title = "This Idempotency-Key was used for another request";
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
-            title,
-        )
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", title)
     }
 
     /// Too many wrong keys.
     pub fn rate_limited(retry_after: Duration) -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limited",
-            "Too many failed attempts",
-        )
-        .retry(retry_after)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many failed attempts")
+            .retry(retry_after)
     }
 
     /// More than can be served now.
     pub fn overloaded(retry_after: Duration) -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "overloaded",
-            "Too many requests at once",
-        )
-        .retry(retry_after)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests at once")
+            .retry(retry_after)
     }
 
     /// The log did not answer: unknown whether the request took effect.
     pub fn log_unavailable(retry_after: Duration) -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "log_unavailable",
-            "The log is not available",
-        )
-        .detail(
-            "it is unknown whether the request took effect: retry it with the same Idempotency-Key",
-        )
-        .retry(retry_after)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable", "The log is not available")
+            .detail("it is unknown whether the request took effect: retry it with the same Idempotency-Key")
+            .retry(retry_after)
     }
 
     /// This process is on its way out; another one takes over.
     pub fn draining(retry_after: Duration) -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "draining",
-            "This process is shutting down",
-        )
-        .retry(retry_after)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "This process is shutting down")
+            .retry(retry_after)
     }
 
     /// The stable code.
@@ -265,10 +195,7 @@ impl Problem {
     }
 
     fn field(mut self, path: &str, expected: impl Into<String>) -> Self {
-        self.0.errors.push(FieldError {
-            path: path.into(),
-            expected: expected.into(),
-        });
+        self.0.errors.push(FieldError { path: path.into(), expected: expected.into() });
         self
     }
 
@@ -283,10 +210,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.0.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(after) = self.0.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
         }

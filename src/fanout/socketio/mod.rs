@@ -62,11 +62,7 @@ pub fn layer(hub: Arc<Hub>) -> (SocketIoLayer, SocketIo) {
         .ws_max_message_size(MESSAGE_BYTES_MAX)
         .ws_max_frame_size(MESSAGE_BYTES_MAX)
         .connect_timeout(CONNECT_TIMEOUT)
-        .with_parser(
-            ParserConfig::common()
-                .max_incoming_binaries(0)
-                .max_incoming_binary_buf_size(0),
-        )
+        .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
         .build_layer();
     let admit = move |socket: SocketRef, auth: TryData<Value>| {
         let hub = Arc::clone(&hub);
@@ -78,29 +74,20 @@ pub fn layer(hub: Arc<Hub>) -> (SocketIoLayer, SocketIo) {
 
 /// The namespace middleware: everything that must be in place before the first packet.
 fn admit(hub: Arc<Hub>, socket: &SocketRef, auth: Option<Value>) -> Result<(), Infallible> {
-    let features = auth
-        .as_ref()
-        .and_then(|a| a.get("features"))
-        .and_then(Value::as_array);
+    let features = auth.as_ref().and_then(|a| a.get("features")).and_then(Value::as_array);
     let announced = features.is_some_and(|names| names.iter().any(|name| name == "resync"));
-    let session = Arc::new(Session {
-        hub,
-        announced,
-        subscriber: OnceLock::new(),
-        waiting: AtomicBool::new(false),
-    });
+    let session =
+        Arc::new(Session { hub, announced, subscriber: OnceLock::new(), waiting: AtomicBool::new(false) });
     socket.extensions.insert(Arc::clone(&session));
     let leaving = Arc::clone(&session);
-    socket.on_fallback(
-        move |socket: SocketRef, Event(name): Event, args: TryData<Args>, ack: AckSender| {
-            let later = receive(&session, &socket, &name, args.0.ok(), ack);
-            async move {
-                if let Some(later) = later {
-                    later.await;
-                }
+    socket.on_fallback(move |socket: SocketRef, Event(name): Event, args: TryData<Args>, ack: AckSender| {
+        let later = receive(&session, &socket, &name, args.0.ok(), ack);
+        async move {
+            if let Some(later) = later {
+                later.await;
             }
-        },
-    );
+        }
+    });
     socket.on_disconnect(move |_reason: DisconnectReason| {
         leaving.leave();
         std::future::ready(())
@@ -139,12 +126,7 @@ fn receive(
 ) -> Option<Later> {
     let id = session.subscriber(socket);
     let subscriber = session.hub.subscriber(id)?;
-    let request = Request {
-        session: Arc::clone(session),
-        socket: socket.clone(),
-        subscriber,
-        ack,
-    };
+    let request = Request { session: Arc::clone(session), socket: socket.clone(), subscriber, ack };
     let args = args.unwrap_or_default();
     match name {
         "join_product" => request.join_product(&args),
@@ -163,10 +145,7 @@ impl Session {
         *self.subscriber.get_or_init(|| {
             // Only a connection that began as a WebSocket stays on the TCP connection it began on.
             let direct = socket.transport_type() == TransportType::Websocket;
-            let connection = socket
-                .req_parts()
-                .extensions
-                .get::<ConnectInfo<Connection>>();
+            let connection = socket.req_parts().extensions.get::<ConnectInfo<Connection>>();
             let connection = connection.filter(|_| direct).map(|info| info.0.clone());
             let lane = SocketLane::new(socket.clone(), connection);
             self.hub.connect(Box::new(lane), self.announced, false).id()

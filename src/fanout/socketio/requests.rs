@@ -8,9 +8,7 @@ use socketioxide::extract::{AckSender, SocketRef};
 
 use super::{
     Later, Session,
-    wire::{
-        Args, Code, JoinAck, JoinsAck, LeaveAck, Refusal, SyncAck, product_id, product_ids, shown,
-    },
+    wire::{Args, Code, JoinAck, JoinsAck, LeaveAck, Refusal, SyncAck, product_id, product_ids, shown},
 };
 use crate::{
     fanout::{JoinError, Outcome, Subscriber},
@@ -44,13 +42,7 @@ impl Request {
         }
         let ok = code.is_none() && refused.is_empty();
         let cursor = self.cursor();
-        self.answer(&JoinAck {
-            ok,
-            code,
-            joined,
-            refused,
-            cursor,
-        });
+        self.answer(&JoinAck { ok, code, joined, refused, cursor });
     }
 
     /// `leave_product(id | [ids])`.
@@ -66,10 +58,7 @@ impl Request {
                 }
             }
         }
-        self.answer(&LeaveAck {
-            ok: code.is_none(),
-            code,
-        });
+        self.answer(&LeaveAck { ok: code.is_none(), code });
     }
 
     /// `join_products({id: cursor | timestamp | null})`: joins all and answers each.
@@ -77,20 +66,10 @@ impl Request {
         let Some(wanted) = args.get(0).and_then(Value::as_object) else {
             let code = self.refuse_missing(true);
             let cursor = self.cursor();
-            self.answer(&JoinsAck {
-                ok: false,
-                code,
-                cursor,
-                results: Map::new(),
-            });
+            self.answer(&JoinsAck { ok: false, code, cursor, results: Map::new() });
             return None;
         };
-        let mut answers = Answers {
-            results: Map::new(),
-            lost: Vec::new(),
-            ahead: Vec::new(),
-            ok: true,
-        };
+        let mut answers = Answers { results: Map::new(), lost: Vec::new(), ahead: Vec::new(), ok: true };
         for (text, since) in wanted {
             let since = (!since.is_null()).then(|| read_since(Some(since)));
             let id = ProductId::new(text).map_err(|_| (shown(text), Code::InvalidProductId));
@@ -103,11 +82,7 @@ impl Request {
                 }
             }
         }
-        let far = answers
-            .ahead
-            .iter()
-            .map(|(_, at)| *at)
-            .max_by_key(|at| at.n);
+        let far = answers.ahead.iter().map(|(_, at)| *at).max_by_key(|at| at.n);
         let Some(far) = far.filter(|_| self.session.start_waiting()) else {
             self.finish_joins(answers);
             return None;
@@ -130,28 +105,15 @@ impl Request {
         for (id, _) in std::mem::take(&mut answers.ahead) {
             answers.lost.push((ResyncReason::Gap, id));
         }
-        for reason in [
-            ResyncReason::LogReset,
-            ResyncReason::Expired,
-            ResyncReason::Gap,
-            ResyncReason::Slow,
-        ] {
-            let of_reason =
-                |(r, id): &(ResyncReason, ProductId)| (*r == reason).then(|| id.clone());
+        for reason in [ResyncReason::LogReset, ResyncReason::Expired, ResyncReason::Gap, ResyncReason::Slow] {
+            let of_reason = |(r, id): &(ResyncReason, ProductId)| (*r == reason).then(|| id.clone());
             let products: Vec<_> = answers.lost.iter().filter_map(of_reason).collect();
             if !products.is_empty() {
-                self.session
-                    .hub
-                    .answer_resync(&self.subscriber, reason, products);
+                self.session.hub.answer_resync(&self.subscriber, reason, products);
             }
         }
         let cursor = self.cursor();
-        self.answer(&JoinsAck {
-            ok: answers.ok,
-            code: None,
-            cursor,
-            results: answers.results,
-        });
+        self.answer(&JoinsAck { ok: answers.ok, code: None, cursor, results: answers.results });
     }
 
     /// `request_sync(id, lastTimestamp?)`: answers what was missed, before the acknowledgement.
@@ -160,18 +122,12 @@ impl Request {
             Some(Ok(id)) => id,
             Some(Err(text)) => {
                 self.refuse(Code::InvalidProductId, Some(&text));
-                self.answer(&SyncAck::Refused {
-                    ok: false,
-                    code: Code::InvalidProductId,
-                });
+                self.answer(&SyncAck::Refused { ok: false, code: Code::InvalidProductId });
                 return None;
             }
             None => {
                 self.refuse(Code::BadRequest, None);
-                self.answer(&SyncAck::Refused {
-                    ok: false,
-                    code: Code::BadRequest,
-                });
+                self.answer(&SyncAck::Refused { ok: false, code: Code::BadRequest });
                 return None;
             }
         };
@@ -195,16 +151,10 @@ impl Request {
 
     fn finish_sync(self, id: &ProductId, outcome: Outcome) {
         if let Some(reason) = lost(outcome) {
-            self.session
-                .hub
-                .answer_resync(&self.subscriber, reason, vec![id.clone()]);
+            self.session.hub.answer_resync(&self.subscriber, reason, vec![id.clone()]);
         }
         let cursor = self.cursor();
-        self.answer(&SyncAck::Answered {
-            ok: true,
-            status: outcome.as_str(),
-            cursor,
-        });
+        self.answer(&SyncAck::Answered { ok: true, status: outcome.as_str(), cursor });
     }
 
     /// `ping`.
@@ -217,21 +167,15 @@ impl Request {
     /// An event of another name.
     pub(super) fn unknown(self) {
         self.refuse(Code::BadRequest, None);
-        self.answer(&LeaveAck {
-            ok: false,
-            code: Some(Code::BadRequest),
-        });
+        self.answer(&LeaveAck { ok: false, code: Some(Code::BadRequest) });
     }
 
     fn join(&self, id: &ProductId, since: Option<Since>) -> Result<Outcome, (String, Code)> {
-        self.session
-            .hub
-            .join(&self.subscriber, id, since)
-            .map_err(|error| match error {
-                JoinError::TooManyProducts => (id.to_string(), Code::TooManyProducts),
-                // Nobody is left to read the answer.
-                JoinError::Gone => (id.to_string(), Code::BadRequest),
-            })
+        self.session.hub.join(&self.subscriber, id, since).map_err(|error| match error {
+            JoinError::TooManyProducts => (id.to_string(), Code::TooManyProducts),
+            // Nobody is left to read the answer.
+            JoinError::Gone => (id.to_string(), Code::BadRequest),
+        })
     }
 
     fn cursor(&self) -> Position {
@@ -246,11 +190,7 @@ impl Request {
     }
 
     fn refuse(&self, code: Code, product_id: Option<&str>) {
-        let refusal = Refusal {
-            message: code.message(),
-            code,
-            product_id,
-        };
+        let refusal = Refusal { message: code.message(), code, product_id };
         if let Err(error) = self.socket.emit("error", &refusal) {
             tracing::debug!(%error, "a refusal was not queued");
         }
@@ -293,7 +233,5 @@ fn lost(outcome: Outcome) -> Option<ResyncReason> {
 }
 
 fn read_since(value: Option<&Value>) -> Since {
-    value
-        .and_then(Value::as_str)
-        .map_or(Since::Unreadable, Since::parse)
+    value.and_then(Value::as_str).map_or(Since::Unreadable, Since::parse)
 }

@@ -8,14 +8,7 @@ use serde_json::{Map, Value};
 use crate::model::{LogTime, Position, ProductId};
 
 /// The additions to the original events that this gateway knows.
-pub(super) const FEATURES: &[&str] = &[
-    "ack",
-    "cursor",
-    "join_products",
-    "position",
-    "resync",
-    "spread",
-];
+pub(super) const FEATURES: &[&str] = &["ack", "cursor", "join_products", "position", "resync", "spread"];
 
 /// The arguments of an event, however many there are.
 #[derive(Debug, Default)]
@@ -138,15 +131,8 @@ pub(super) struct JoinsAck {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum SyncAck {
-    Answered {
-        ok: bool,
-        status: &'static str,
-        cursor: Position,
-    },
-    Refused {
-        ok: bool,
-        code: Code,
-    },
+    Answered { ok: bool, status: &'static str, cursor: Position },
+    Refused { ok: bool, code: Code },
 }
 
 impl Code {
@@ -156,9 +142,7 @@ impl Code {
 
     pub(super) fn message(self) -> &'static str {
         match self {
-            Self::InvalidProductId => {
-                "a product id is 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -"
-            }
+            Self::InvalidProductId => "a product id is 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -",
             Self::TooManyProducts => "a connection may track at most 200 products",
             Self::BadRequest => "the event or its arguments are not as documented",
         }

@@ -1,0 +1,134 @@
+//! A page with an `EventSource`, cut between any two blocks.
+
+use std::{sync::Arc, time::Duration};
+
+use http_body_util::BodyExt as _;
+use proptest::prelude::*;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::{Knowledge, PRODUCTS, Setup, Step, World, block_on, product, setups, steps};
+use crate::{
+    fanout::sse::{Subscription, open},
+    index::Since,
+};
+
+/// A page with an `EventSource`, or what it amounts to.
+struct Page {
+    announced: bool,
+    stream: Option<axum::body::Body>,
+    last_id: Option<String>,
+    knows: Knowledge,
+}
+
+impl Page {
+    async fn come_back(&mut self, world: &World) {
+        if self.stream.is_some() {
+            return;
+        }
+        if self.last_id.is_none() {
+            // It cannot say where it was, so it is promised nothing for its absence.
+            self.knows.since = world.accepted.len();
+        }
+        let subscription = Subscription {
+            products: (0..PRODUCTS).map(product).collect(),
+            announced: self.announced,
+            since: self.last_id.as_deref().map(Since::parse),
+        };
+        let response = open(Arc::clone(&world.hub), subscription, None).await;
+        self.stream = Some(response.into_body());
+    }
+
+    /// Reads one block; false if there is none now.
+    async fn read(&mut self, world: &World) -> bool {
+        let Some(stream) = &mut self.stream else {
+            return false;
+        };
+        let Ok(Some(Ok(block))) = timeout(Duration::ZERO, stream.frame()).await else {
+            return false;
+        };
+        let block = String::from_utf8(block.into_data().unwrap().to_vec()).unwrap();
+        assert!(block.ends_with("\n\n") && !block.trim_end().contains("\n\n"), "one block: {block:?}");
+        let field = |name: &str| block.lines().find_map(|l| l.strip_prefix(name));
+        let data: Value = field("data: ").map(|d| serde_json::from_str(d).unwrap()).unwrap_or_default();
+        match field("event: ") {
+            Some("batched_product_update") => self.batch(world, &data),
+            Some("resync_required") => self.resync(world, &data),
+            Some("position") | None => {}
+            Some(other) => panic!("unknown event {other}"),
+        }
+        if let Some(id) = field("id: ") {
+            self.last_id = Some(id.to_owned());
+        }
+        true
+    }
+
+    fn batch(&mut self, world: &World, batch: &Value) {
+        let events = batch["events"].as_array().unwrap();
+        assert_eq!(batch["count"], events.len());
+        self.knows.received.extend(events.iter().map(|e| e["data"]["n"].as_u64().unwrap() as usize));
+        if events.is_empty() {
+            assert!(!self.announced, "an announced client is told in words");
+            self.refetch(world, batch["productId"].as_str().unwrap());
+        }
+    }
+
+    fn resync(&mut self, world: &World, resync: &Value) {
+        assert!(self.announced, "a plain client does not know this word");
+        match resync.get("productIds") {
+            Some(ids) => {
+                ids.as_array().unwrap().iter().for_each(|id| self.refetch(world, id.as_str().unwrap()))
+            }
+            None => (0..PRODUCTS).for_each(|i| self.refetch(world, product(i).as_str())),
+        }
+    }
+
+    fn refetch(&mut self, world: &World, id: &str) {
+        let i = (0..PRODUCTS).find(|i| product(*i).as_str() == id).unwrap();
+        self.knows.refetch(world, i);
+    }
+}
+
+async fn play(setup: Setup, steps: &[Step]) -> Vec<usize> {
+    let mut world = World::new(setup);
+    let mut page =
+        Page { announced: setup.announced, stream: None, last_id: None, knows: Knowledge::default() };
+    for step in steps {
+        match *step {
+            Step::Event { product } => world.event(product).await,
+            Step::Pause { ms } => world.pause(ms).await,
+            Step::Read { blocks } => {
+                for _ in 0..blocks {
+                    page.read(&world).await;
+                }
+            }
+            Step::Cut => page.stream = None,
+            Step::ComeBack => page.come_back(&world).await,
+            Step::Beat => world.beat(),
+            Step::PayDebts => world.hub.pay_debts(),
+            Step::Gap => world.gap().await,
+            Step::NewEpoch => world.new_epoch().await,
+        }
+    }
+    // Everything comes to rest: windows close, debts are paid, the page reads all there is.
+    page.come_back(&world).await;
+    world.pause(1_000).await;
+    world.pause(1_000).await;
+    while page.read(&world).await {}
+    for _ in 0..20 {
+        world.pause(100).await;
+        world.hub.pay_debts();
+        while page.read(&world).await {}
+    }
+    assert!(world.hub.debtors.lock().is_empty(), "a debt was never paid");
+    page.knows.silent_gaps(&world)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    #[test]
+    fn a_stream_that_is_cut_anywhere_has_no_silent_gap(setup in setups(), steps in steps()) {
+        prop_assert_eq!(block_on(play(setup, &steps)), Vec::<usize>::new());
+    }
+}

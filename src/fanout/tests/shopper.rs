@@ -1,0 +1,242 @@
+//! A Socket.IO client that keeps a position for each product, cut between any two messages.
+//!
+//! It does what the documentation tells clients to do: it resumes each product from the higher of its newest batch and
+//! the last `position`, asks when a batch's `previousCursor` is beyond what it has, and drops repeats by cursor.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Knowledge, PRODUCTS, Setup, Step, World, block_on, product, setups, steps};
+use crate::{
+    fanout::{Delivery, Lane, Outcome, Parcel, PositionBeat, Resync, Subscriber, Transport},
+    index::{ResyncReason, Since},
+    model::Position,
+};
+
+/// The way out of the hub and into the client: a bounded queue, closed when the client is cut.
+#[derive(Clone)]
+struct Wire(Arc<Mutex<Option<VecDeque<Value>>>>, usize);
+
+impl Wire {
+    fn send(&self, message: Value) -> Delivery {
+        match &mut *self.0.lock() {
+            None => Delivery::Gone,
+            Some(queue) if queue.len() >= self.1 => Delivery::Full,
+            Some(queue) => {
+                queue.push_back(message);
+                Delivery::Sent
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl Lane for Wire {
+    fn transport(&self) -> Transport {
+        Transport::SocketIo
+    }
+
+    fn frame(&self, parcel: &Parcel, _complete: bool) -> Delivery {
+        self.send(json!({"batch": serde_json::from_str::<Value>(parcel.frame.json().get()).unwrap()}))
+    }
+
+    fn resync(&self, resync: &Resync) -> Delivery {
+        self.send(json!({ "resync": resync }))
+    }
+
+    fn beat(&self, beat: Option<&PositionBeat>) -> Delivery {
+        beat.map_or(Delivery::Sent, |beat| self.send(json!({ "position": beat })))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.0.lock().is_none()
+    }
+}
+
+struct Shopper {
+    announced: bool,
+    connection: Option<(Wire, Arc<Subscriber>)>,
+    positions: BTreeMap<u8, Position>,
+    /// The newest live position of each product on this connection.
+    newest: BTreeMap<u8, Position>,
+    knows: Knowledge,
+}
+
+impl Shopper {
+    fn come_back(&mut self, world: &World, queue_max: usize) {
+        if self.connection.is_some() {
+            return;
+        }
+        let wire = Wire(Arc::new(Mutex::new(Some(VecDeque::new()))), queue_max);
+        let subscriber = world.hub.connect(Box::new(wire.clone()), self.announced, false);
+        self.newest.clear();
+        let first = self.positions.is_empty();
+        for i in 0..PRODUCTS {
+            let since = self.positions.get(&i).map(|at| Since::Cursor(*at));
+            let outcome = world.hub.join(&subscriber, &product(i), since).unwrap();
+            self.take_outcome(world, &subscriber, i, outcome);
+        }
+        if first {
+            self.knows.since = world.accepted.len();
+            let cursor = world.hub.covered_for(&subscriber);
+            self.positions = (0..PRODUCTS).map(|i| (i, cursor)).collect();
+        }
+        self.connection = Some((wire, subscriber));
+    }
+
+    /// An acknowledgement that says `resync_required` is a word to refetch by itself.
+    fn take_outcome(&mut self, world: &World, subscriber: &Arc<Subscriber>, i: u8, outcome: Outcome) {
+        let reason = match outcome {
+            Outcome::Resync(reason) => reason,
+            Outcome::Ahead => ResyncReason::Gap,
+            Outcome::Joined | Outcome::UpToDate | Outcome::Events => return,
+        };
+        world.hub.answer_resync(subscriber, reason, vec![product(i)]);
+    }
+
+    fn cut(&mut self, world: &World) {
+        if let Some((wire, subscriber)) = self.connection.take() {
+            *wire.0.lock() = None;
+            world.hub.disconnect(subscriber.id());
+        }
+    }
+
+    fn read(&mut self, world: &World) -> bool {
+        let Some((wire, _)) = &self.connection else {
+            return false;
+        };
+        let Some(message) = wire.0.lock().as_mut().and_then(VecDeque::pop_front) else {
+            return false;
+        };
+        if let Some(batch) = message.get("batch") {
+            self.batch(world, batch);
+        } else if let Some(resync) = message.get("resync") {
+            self.resync(world, resync);
+        } else if let Some(beat) = message.get("position") {
+            self.position(world, beat);
+        }
+        true
+    }
+
+    fn batch(&mut self, world: &World, batch: &Value) {
+        let i = index_of(batch["productId"].as_str().unwrap());
+        let (cursor, previous) = (position(&batch["cursor"]), position(&batch["previousCursor"]));
+        let events = batch["events"].as_array().unwrap();
+        self.knows.received.extend(events.iter().map(|e| e["data"]["n"].as_u64().unwrap() as usize));
+        if events.is_empty() {
+            assert!(!self.announced);
+            self.knows.refetch(world, i);
+            self.positions.insert(i, cursor);
+            return;
+        }
+        if batch.get("replay").is_none() {
+            let before = self.newest.insert(i, cursor);
+            let back = before.is_some_and(|b| b.epoch == cursor.epoch && b.n >= cursor.n);
+            assert!(!back, "the position of a product went back from {before:?} to {cursor}");
+            self.ask_if_behind(world, i, previous);
+        }
+        let own = self.positions.get(&i).copied();
+        if own.is_none_or(|own| own.epoch != cursor.epoch || own.n < cursor.n) {
+            self.positions.insert(i, cursor);
+        }
+    }
+
+    fn resync(&mut self, world: &World, resync: &Value) {
+        assert!(self.announced);
+        let cursor = position(&resync["cursor"]);
+        let products: Vec<u8> = match resync.get("productIds") {
+            Some(ids) => ids.as_array().unwrap().iter().map(|id| index_of(id.as_str().unwrap())).collect(),
+            None => (0..PRODUCTS).collect(),
+        };
+        for i in products {
+            self.knows.refetch(world, i);
+            self.positions.insert(i, cursor);
+        }
+    }
+
+    fn position(&mut self, world: &World, beat: &Value) {
+        let cursor = position(&beat["cursor"]);
+        for (id, at) in beat["products"].as_object().unwrap() {
+            self.ask_if_behind(world, index_of(id), position(at));
+        }
+        for own in self.positions.values_mut() {
+            if own.epoch == cursor.epoch && own.n < cursor.n {
+                *own = cursor;
+            }
+        }
+    }
+
+    /// It should have come as far as `known` and has not: it asks for what it missed.
+    fn ask_if_behind(&mut self, world: &World, i: u8, known: Position) {
+        let own = self.positions[&i];
+        if own.epoch != known.epoch || own.n < known.n {
+            let subscriber = Arc::clone(&self.connection.as_ref().unwrap().1);
+            let outcome = world.hub.resume(&subscriber, &product(i), Since::Cursor(own));
+            self.take_outcome(world, &subscriber, i, outcome);
+        }
+    }
+}
+
+fn index_of(id: &str) -> u8 {
+    (0..PRODUCTS).find(|i| product(*i).as_str() == id).unwrap()
+}
+
+fn position(value: &Value) -> Position {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+async fn play(setup: Setup, steps: &[Step]) -> Vec<usize> {
+    let mut world = World::new(setup);
+    let mut shopper = Shopper {
+        announced: setup.announced,
+        connection: None,
+        positions: BTreeMap::new(),
+        newest: BTreeMap::new(),
+        knows: Knowledge::default(),
+    };
+    for step in steps {
+        match *step {
+            Step::Event { product } => world.event(product).await,
+            Step::Pause { ms } => world.pause(ms).await,
+            Step::Read { blocks } => (0..blocks).for_each(|_| {
+                shopper.read(&world);
+            }),
+            Step::Cut => shopper.cut(&world),
+            Step::ComeBack => shopper.come_back(&world, setup.queue_max),
+            Step::Beat => world.beat(),
+            Step::PayDebts => world.hub.pay_debts(),
+            Step::Gap => world.gap().await,
+            Step::NewEpoch => world.new_epoch().await,
+        }
+    }
+    shopper.come_back(&world, setup.queue_max);
+    for _ in 0..60 {
+        world.pause(100).await;
+        world.hub.pay_debts();
+        world.beat();
+        while shopper.read(&world) {}
+    }
+    assert!(world.hub.debtors.lock().is_empty(), "a debt was never paid");
+    shopper.knows.silent_gaps(&world)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    #[test]
+    fn a_socket_that_is_cut_anywhere_has_no_silent_gap(setup in setups(), steps in steps()) {
+        prop_assert_eq!(block_on(play(setup, &steps)), Vec::<usize>::new());
+    }
+}
