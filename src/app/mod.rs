@@ -91,13 +91,13 @@ impl App {
             gate: Arc::clone(&gate),
             keys: config.api_keys.clone(),
             failures: FailureLimiter::default(),
-            metrics: Arc::clone(&metrics),
         };
         let routes = router::Routes {
             door: Arc::new(door),
             hub: Arc::clone(&hub),
             health: Arc::clone(&health),
             origins: Arc::new(config.origins.clone()),
+            metrics: Arc::clone(&metrics),
             console: config.console,
             private_admin: config.admin.is_some(),
         };

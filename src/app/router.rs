@@ -17,7 +17,8 @@ use super::health::{Health, Report};
 use crate::{
     fanout::{Hub, sse},
     ingest::http::{NotifyDoor, notify, notify_batch},
-    web::{Origins, Problem},
+    telemetry::Metrics,
+    web::{Origins, Problem, RefusedWith},
 };
 
 /// What the routes lead to.
@@ -26,6 +27,7 @@ pub(super) struct Routes {
     pub(super) hub: Arc<Hub>,
     pub(super) health: Arc<Health>,
     pub(super) origins: Arc<Origins>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) console: bool,
     /// Metrics and details have a port of their own.
     pub(super) private_admin: bool,
@@ -54,6 +56,7 @@ impl Routes {
             .layer(socketio)
             .layer(middleware::from_fn_with_state(Arc::clone(&self.origins), check_origin))
             .layer(self.cors())
+            .layer(middleware::map_response_with_state(Arc::clone(&self.metrics), count_refusal))
     }
 
     /// The private port.
@@ -90,6 +93,13 @@ impl Routes {
                 header::HeaderName::from_static("last-event-id"),
             ])
     }
+}
+
+async fn count_refusal(State(metrics): State<Arc<Metrics>>, response: Response) -> Response {
+    if let Some(RefusedWith(code)) = response.extensions().get() {
+        metrics.refused(code);
+    }
+    response
 }
 
 async fn check_origin(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {

@@ -89,17 +89,10 @@ impl Subscription {
 }
 
 /// `GET /api/events`.
-pub async fn events(State(hub): State<Arc<Hub>>, request: Request) -> Response {
-    match Subscription::read(request.uri(), request.headers(), hub.products_max()) {
-        Ok(subscription) => {
-            let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
-            open(hub, subscription, connection).await
-        }
-        Err(problem) => {
-            hub.metrics.refused(problem.code());
-            problem.into_response()
-        }
-    }
+pub async fn events(State(hub): State<Arc<Hub>>, request: Request) -> Result<Response, Problem> {
+    let subscription = Subscription::read(request.uri(), request.headers(), hub.products_max())?;
+    let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
+    Ok(open(hub, subscription, connection).await)
 }
 
 /// Opens a stream.

@@ -21,7 +21,6 @@ use super::{
 };
 use crate::{
     net::Connection,
-    telemetry::Metrics,
     web::{ApiKeys, FailureLimiter, Problem, presented_key},
 };
 
@@ -34,32 +33,24 @@ pub struct NotifyDoor {
     pub keys: ApiKeys,
     /// Who guesses keys.
     pub failures: FailureLimiter,
-    /// Where refusals are counted.
-    pub metrics: Arc<Metrics>,
 }
 
 /// `POST /api/notify`.
-pub async fn notify(State(door): State<Arc<NotifyDoor>>, request: Request) -> Response {
-    door.answer(request, Form::Any).await
+pub async fn notify(State(door): State<Arc<NotifyDoor>>, request: Request) -> Result<Response, Problem> {
+    door.serve(request, Form::Any).await
 }
 
 /// `POST /api/notify/batch`.
-pub async fn notify_batch(State(door): State<Arc<NotifyDoor>>, request: Request) -> Response {
-    door.answer(request, Form::Batch).await
+pub async fn notify_batch(
+    State(door): State<Arc<NotifyDoor>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    door.serve(request, Form::Batch).await
 }
 
 impl NotifyDoor {
-    async fn answer(&self, request: Request, form: Form) -> Response {
-        match self.serve(request, form, Instant::now()).await {
-            Ok(accepted) => accepted,
-            Err(problem) => {
-                self.metrics.refused(problem.code());
-                problem.into_response()
-            }
-        }
-    }
-
-    async fn serve(&self, request: Request, form: Form, arrived: Instant) -> Result<Response, Problem> {
+    async fn serve(&self, request: Request, form: Form) -> Result<Response, Problem> {
+        let arrived = Instant::now();
         let peer = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.peer().ip());
         self.authorize(request.headers(), peer, arrived)?;
         self.gate.check_open()?;

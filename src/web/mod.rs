@@ -8,4 +8,4 @@ mod problem;
 pub use auth::{ApiKeys, presented_key};
 pub use limits::FailureLimiter;
 pub use origin::Origins;
-pub use problem::{FieldError, Problem};
+pub use problem::{FieldError, Problem, RefusedWith};

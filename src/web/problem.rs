@@ -41,6 +41,10 @@ struct Fields {
     retry_after: Option<Duration>,
 }
 
+/// Left in the extensions of a problem's response, so that refusals are counted in one place.
+#[derive(Debug, Clone, Copy)]
+pub struct RefusedWith(pub &'static str);
+
 /// One field that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
@@ -184,11 +188,6 @@ impl Problem {
             .retry(retry_after)
     }
 
-    /// The stable code.
-    pub fn code(&self) -> &'static str {
-        self.0.code
-    }
-
     fn detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = detail.into();
         self
@@ -217,6 +216,7 @@ impl IntoResponse for Problem {
         if self.0.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        response.extensions_mut().insert(RefusedWith(self.0.code));
         response
     }
 }

@@ -1,0 +1,84 @@
+# The one door: people, README and CI all go through here. `make help` lists what there is.
+# What a machine needs, what is checked of it and what is installed: tests/setup.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Cargo uses every core by itself; two steps at once would only wait for each other's lock, and mix their output.
+.NOTPARALLEL:
+
+.PHONY: help run check test bench setup
+.PHONY: prerequisites compiler check-rust check-dependencies check-javascript test-rust test-e2e
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+run: prerequisites compiler ## Start the gateway on port 3003, built for release
+	@echo 'run: the gateway (cargo run --release)'
+	@cargo run --release
+
+check: prerequisites compiler check-rust check-dependencies check-javascript ## Format, lints, docs, dependencies, JavaScript syntax: everything but running it
+
+test: setup test-rust test-e2e ## Set up what the tests need, then run every test there is
+
+bench: prerequisites compiler ## Measure; times are printed, never asserted
+	@echo 'bench: benchmarks (cargo bench)'
+	@cargo bench
+
+setup: prerequisites ## Install what the tests need (Debian, Ubuntu; elsewhere say what is missing)
+	@tests/setup all
+
+# === the steps ===
+
+prerequisites:
+	@tests/setup prerequisites
+
+compiler:
+	@tests/setup compiler
+
+check-rust:
+	@echo 'check: format (cargo fmt)'
+	@cargo fmt --check
+	@echo 'check: lints (cargo clippy)'
+	@cargo clippy --all-targets -- -D warnings
+	@echo 'check: docs (cargo doc)'
+	@RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --document-private-items
+
+# cargo-deny takes minutes to build. CI (CI=true) installs it, so that nothing gets past; a developer's machine is told
+# what was left out. Advisories come from a database on the network: where that cannot be fetched, the rest still counts.
+DENY_INSTALL := cargo install --locked cargo-deny --version 0.20.2
+
+check-dependencies:
+	@if ! cargo deny --version >/dev/null 2>&1 && [ "$$CI" = true ]; then \
+	    echo 'check: installing cargo-deny, which takes minutes ($(DENY_INSTALL))'; \
+	    $(DENY_INSTALL); \
+	fi
+	@if ! cargo deny --version >/dev/null 2>&1; then \
+	    echo 'check: SKIPPED bans, licences, sources and advisories: there is no cargo-deny ($(DENY_INSTALL))'; \
+	else \
+	    echo 'check: bans, licences, sources (cargo deny)' && \
+	    cargo deny check --hide-inclusion-graph bans licenses sources && \
+	    if cargo deny fetch db >/dev/null 2>&1; then \
+	        echo 'check: advisories (cargo deny)' && \
+	        cargo deny check --disable-fetch advisories; \
+	    else \
+	        echo 'check: SKIPPED advisories: their database cannot be fetched from here'; \
+	    fi; \
+	fi
+
+check-javascript:
+	@echo 'check: JavaScript syntax (node --check)'
+	@find tests/e2e -name node_modules -prune -o -name '*.js' -print | xargs -n 1 node --check
+
+test-rust:
+	@echo 'test: units, integration, tidy, doc tests (cargo test)'
+	@cargo test
+
+# Cargo may have been told to build elsewhere, so it is asked where the binary is.
+test-e2e:
+	@echo 'test: building the gateway (cargo build)'
+	@cargo build
+	@echo 'test: the binary with real clients (npm test in tests/e2e)'
+	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
+	browser=$$(tests/setup browser) && \
+	cd tests/e2e && SHELFCAST_BIN="$$target/debug/shelfcast" CHROMIUM="$$browser" npm test

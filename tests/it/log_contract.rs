@@ -1,0 +1,219 @@
+//! What every log must do. One suite; each implementation is run through it by its own line at the end.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::value::RawValue;
+use shelfcast::{
+    clock::Clock,
+    eventlog::{
+        Append, AppendError, Appended, BodyDigest, ClaimKey, EventLog, MemoryLog, MemoryLogConfig, NewEvent,
+        RequestClaim, Tail, Tailed,
+    },
+    model::{Data, Entry, Event, EventType, LogTime, Position, ProductId, Timestamp},
+};
+use tokio::time::{advance, timeout};
+
+/// How much the log under test keeps.
+const KEPT: MemoryLogConfig =
+    MemoryLogConfig { retention_secs: 600, events_max: 50, bytes_max: 1024 * 1024, claim_ttl_secs: 3_600 };
+
+fn event(i: usize) -> NewEvent {
+    let data = RawValue::from_string(format!(r#"{{"i":{i}}}"#)).unwrap();
+    let event = Event {
+        product_id: ProductId::new("p").unwrap(),
+        event_type: EventType::SaleUpdate,
+        data: Data::new(&data).unwrap(),
+        timestamp: Timestamp::new("2026-01-01T00:00:00Z").unwrap(),
+    };
+    NewEvent { event, claim: None }
+}
+
+fn claimed(i: usize, id: &str) -> NewEvent {
+    NewEvent { claim: Some(ClaimKey::event(id)), ..event(i) }
+}
+
+fn request(key: &str, body: &str) -> Option<RequestClaim> {
+    Some(RequestClaim { key: ClaimKey::request(key), body: BodyDigest::of(body.as_bytes()) })
+}
+
+async fn append(log: &Arc<dyn EventLog>, events: Vec<NewEvent>) -> Appended {
+    log.append(Append { request: None, events }).await.unwrap()
+}
+
+/// The next `count` entries.
+async fn read(tail: &mut dyn Tail, count: usize) -> Vec<Arc<Entry>> {
+    let mut entries = Vec::new();
+    while entries.len() < count {
+        match timeout(Duration::from_secs(10), tail.next()).await.expect("nothing came").unwrap() {
+            Tailed::Entries(more) => entries.extend(more),
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+    entries
+}
+
+async fn start(log: &Arc<dyn EventLog>) -> Position {
+    log.head().await.unwrap().position
+}
+
+async fn positions_are_dense_and_in_order(log: Arc<dyn EventLog>) {
+    let begin = start(&log).await;
+    let mut tail = log.tail(begin);
+    let one = append(&log, vec![event(1)]).await;
+    let many = append(&log, vec![event(2), event(3), event(4)]).await;
+    assert_eq!((one.accepted, one.cursor), (1, begin.epoch.at(begin.n + 1)));
+    assert_eq!((many.accepted, many.cursor), (3, begin.epoch.at(begin.n + 4)));
+    let entries = read(&mut *tail, 4).await;
+    let ns: Vec<_> = entries.iter().map(|e| e.at.n - begin.n).collect();
+    assert_eq!(ns, [1, 2, 3, 4]);
+    assert!(entries.iter().all(|e| e.at.epoch == begin.epoch));
+    let data: Vec<_> = entries.iter().map(|e| e.event.data.as_str().to_owned()).collect();
+    assert_eq!(data, [r#"{"i":1}"#, r#"{"i":2}"#, r#"{"i":3}"#, r#"{"i":4}"#]);
+    assert_eq!(start(&log).await, many.cursor);
+}
+
+async fn requests_at_the_same_time_do_not_mix(log: Arc<dyn EventLog>) {
+    let mut tail = log.tail(start(&log).await);
+    let requests = (0..10).map(|r| {
+        let log = Arc::clone(&log);
+        async move { append(&log, (0..4).map(|i| event(r * 10 + i)).collect()).await }
+    });
+    let mut running: Vec<_> = requests.map(Box::pin).collect();
+    for request in &mut running {
+        assert_eq!(request.await.accepted, 4);
+    }
+    for four in read(&mut *tail, 40).await.chunks(4) {
+        let i = |e: &Entry| e.event.data.as_str()[5..].trim_end_matches('}').parse::<usize>().unwrap();
+        let of_first: Vec<_> = (0..4).map(|k| i(&four[0]) + k).collect();
+        assert_eq!(four.iter().map(|e| i(e)).collect::<Vec<_>>(), of_first);
+    }
+}
+
+async fn every_entry_has_its_own_microsecond(log: Arc<dyn EventLog>) {
+    let mut tail = log.tail(start(&log).await);
+    append(&log, (0..20).map(event).collect()).await;
+    append(&log, (0..20).map(event).collect()).await;
+    let entries = read(&mut *tail, 40).await;
+    assert!(entries.is_sorted_by(|a, b| a.log_time < b.log_time));
+    assert!(log.head().await.unwrap().log_time > entries[39].log_time);
+}
+
+async fn a_tail_waits_for_what_comes_and_may_be_dropped_while_it_waits(log: Arc<dyn EventLog>) {
+    let mut tail = log.tail(start(&log).await);
+    assert!(timeout(Duration::from_millis(50), tail.next()).await.is_err());
+    append(&log, vec![event(1)]).await;
+    assert_eq!(read(&mut *tail, 1).await.len(), 1);
+    assert!(timeout(Duration::from_millis(50), tail.next()).await.is_err(), "nothing comes twice");
+}
+
+async fn a_tail_starts_where_it_is_told(log: Arc<dyn EventLog>) {
+    append(&log, (0..10).map(event).collect()).await;
+    let head = start(&log).await;
+    let mut tail = log.tail(head.epoch.at(head.n - 3));
+    assert_eq!(read(&mut *tail, 3).await[0].at.n, head.n - 2);
+}
+
+async fn a_retried_request_gets_the_first_answer_again(log: Arc<dyn EventLog>) {
+    let first = Append { request: request("key", "body"), events: vec![event(1), event(2)] };
+    let first = log.append(first).await.unwrap();
+    append(&log, vec![event(3)]).await;
+    let head = start(&log).await;
+    let again = Append { request: request("key", "body"), events: vec![event(1), event(2)] };
+    assert_eq!(log.append(again).await, Ok(Appended { repeated: true, ..first }));
+    let other = Append { request: request("key", "another body"), events: vec![event(9)] };
+    assert_eq!(log.append(other).await, Err(AppendError::KeyReused));
+    assert_eq!(start(&log).await, head, "nothing was appended");
+}
+
+async fn a_claimed_event_is_taken_once(log: Arc<dyn EventLog>) {
+    let first = append(&log, vec![claimed(1, "a"), claimed(2, "b"), claimed(3, "a")]).await;
+    assert_eq!((first.accepted, first.duplicates), (2, 1), "twice in one request counts too");
+    let at_a = first.cursor.epoch.at(first.cursor.n);
+    let second = append(&log, vec![claimed(4, "c"), claimed(5, "a")]).await;
+    assert_eq!((second.accepted, second.duplicates), (1, 1));
+    assert_eq!(second.cursor, at_a, "the cursor is that of the last event, wherever it stands");
+    let third = append(&log, vec![claimed(6, "a"), claimed(7, "b")]).await;
+    assert_eq!((third.accepted, third.repeated), (0, false));
+}
+
+async fn an_event_id_is_no_idempotency_key(log: Arc<dyn EventLog>) {
+    append(&log, vec![claimed(1, "same")]).await;
+    let other = Append { request: request("same", "body"), events: vec![event(2)] };
+    assert_eq!(log.append(other).await.unwrap().accepted, 1);
+}
+
+async fn a_claim_ends_with_its_time(log: Arc<dyn EventLog>) {
+    append(&log, vec![claimed(1, "x")]).await;
+    advance(Duration::from_secs(KEPT.claim_ttl_secs - 1)).await;
+    assert_eq!(append(&log, vec![claimed(1, "x")]).await.accepted, 0);
+    advance(Duration::from_secs(2)).await;
+    assert_eq!(append(&log, vec![claimed(1, "x")]).await.accepted, 1);
+}
+
+async fn a_reader_that_was_overtaken_is_told_of_its_gap(log: Arc<dyn EventLog>) {
+    let begin = start(&log).await;
+    let mut tail = log.tail(begin);
+    append(&log, (0..KEPT.events_max + 7).map(event).collect()).await;
+    let gap = tail.next().await.unwrap();
+    assert_eq!(gap, Tailed::Gap { to: begin.epoch.at(begin.n + 7) });
+    assert_eq!(read(&mut *tail, KEPT.events_max).await[0].at.n, begin.n + 8);
+}
+
+async fn what_is_older_than_the_retention_goes(log: Arc<dyn EventLog>) {
+    let begin = start(&log).await;
+    append(&log, vec![event(1), event(2)]).await;
+    advance(Duration::from_secs(KEPT.retention_secs + 1)).await;
+    let head = log.head().await.unwrap().position;
+    assert_eq!(head.n, begin.n + 2, "positions are never given twice");
+    let gap = log.tail(begin).next().await.unwrap();
+    assert_eq!(gap, Tailed::Gap { to: head });
+}
+
+async fn another_life_is_another_epoch(one: Arc<dyn EventLog>, two: Arc<dyn EventLog>) {
+    append(&one, vec![event(1)]).await;
+    append(&two, vec![event(2)]).await;
+    assert_ne!(start(&one).await.epoch, start(&two).await.epoch);
+    let foreign = start(&two).await;
+    assert_eq!(read(&mut *one.tail(foreign), 1).await[0].at, start(&one).await);
+}
+
+/// One test for each promise, for one implementation.
+macro_rules! suite {
+    ($name:ident, $fresh:expr, [$($promise:ident),* $(,)?]) => {
+        mod $name {
+            use super::*;
+            $(#[tokio::test(start_paused = true)]
+            async fn $promise() {
+                super::$promise($fresh).await;
+            })*
+
+            #[tokio::test(start_paused = true)]
+            async fn another_life_is_another_epoch() {
+                super::another_life_is_another_epoch($fresh, $fresh).await;
+            }
+        }
+    };
+}
+
+fn memory() -> Arc<dyn EventLog> {
+    let clock = Clock::from_tokio(LogTime::parse("2026-01-01T00:00:00Z").unwrap());
+    Arc::new(MemoryLog::new(KEPT, clock))
+}
+
+suite!(
+    memory_log,
+    memory(),
+    [
+        positions_are_dense_and_in_order,
+        requests_at_the_same_time_do_not_mix,
+        every_entry_has_its_own_microsecond,
+        a_tail_waits_for_what_comes_and_may_be_dropped_while_it_waits,
+        a_tail_starts_where_it_is_told,
+        a_retried_request_gets_the_first_answer_again,
+        a_claimed_event_is_taken_once,
+        an_event_id_is_no_idempotency_key,
+        a_claim_ends_with_its_time,
+        a_reader_that_was_overtaken_is_told_of_its_gap,
+        what_is_older_than_the_retention_goes,
+    ]
+);

@@ -1,0 +1,11 @@
+//! The gateway seen from outside, in one binary: real routes, real log, real streams, time held still.
+
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+
+mod cli;
+mod health;
+mod log_contract;
+mod notify;
+mod sse;
+mod support;

@@ -1,0 +1,278 @@
+//! `POST /api/notify`: what is accepted, what is refused with which code, and that a refusal appends nothing.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
+use bytes::Bytes;
+use http_body::Frame;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, KEY, TestApp};
+
+const GOOD: &str = r#"{"productId":"p1","type":"price_update","data":{"newPrice":1}}"#;
+
+/// The distance between two cursors of one epoch.
+fn distance(from: &str, to: &str) -> i64 {
+    let n = |cursor: &str| cursor.split_once('.').unwrap().1.parse::<i64>().unwrap();
+    n(to) - n(from)
+}
+
+async fn refused(app: &TestApp, answer: Answer, status: u16, code: &str) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    assert_eq!(answer.json()["code"], code, "{answer:?}");
+    assert_eq!(answer.json()["status"], status);
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    let metrics = app.get("/metrics").await.text;
+    assert!(metrics.contains("shelfcast_events_appended_total 0"), "a refused request appended something");
+}
+
+fn event(changes: &[(&str, Value)]) -> String {
+    let mut event: Value = serde_json::from_str(GOOD).unwrap();
+    for (name, value) in changes {
+        event[*name] = value.clone();
+    }
+    event.to_string()
+}
+
+/// Goal: each refusal of the contract. Method: one request each, with the code and the fields it must name.
+#[tokio::test(start_paused = true)]
+async fn every_bad_body_is_refused_with_its_code_and_its_fields() {
+    let app = TestApp::start().await;
+    let too_many = json!({"events": vec![serde_json::from_str::<Value>(GOOD).unwrap(); 501]}).to_string();
+    let (long_id, big) = ("x".repeat(129), "x".repeat(16 * 1024));
+    let table: Vec<(String, u16, &str, Vec<&str>)> = vec![
+        ("".into(), 400, "malformed_json", vec![]),
+        ("{".into(), 400, "malformed_json", vec![]),
+        (format!("{GOOD}x"), 400, "malformed_json", vec![]),
+        ("{\"productId\":\"p\u{0}\"}".into(), 400, "malformed_json", vec![]),
+        ("[]".into(), 422, "invalid_event", vec![""]),
+        (format!("[{GOOD}]"), 422, "invalid_event", vec![""]),
+        ("null".into(), 422, "invalid_event", vec![""]),
+        ("{}".into(), 422, "invalid_event", vec!["productId", "type", "data"]),
+        (event(&[("productId", json!(""))]), 422, "invalid_event", vec!["productId"]),
+        (event(&[("productId", json!(long_id))]), 422, "invalid_event", vec!["productId"]),
+        (event(&[("productId", json!("a b"))]), 422, "invalid_event", vec!["productId"]),
+        (event(&[("productId", json!("a\nb"))]), 422, "invalid_event", vec!["productId"]),
+        (event(&[("productId", json!("prøduct"))]), 422, "invalid_event", vec!["productId"]),
+        (event(&[("productId", json!(1.5))]), 422, "invalid_event", vec!["productId"]),
+        (event(&[("productId", json!(-1))]), 422, "invalid_event", vec!["productId"]),
+        (event(&[("productId", json!(["p"]))]), 422, "invalid_event", vec!["productId"]),
+        (event(&[("type", json!("stock_update"))]), 422, "invalid_event", vec!["type"]),
+        (event(&[("type", json!(7))]), 422, "invalid_event", vec!["type"]),
+        (event(&[("data", json!([1]))]), 422, "invalid_event", vec!["data"]),
+        (event(&[("data", json!("x"))]), 422, "invalid_event", vec!["data"]),
+        (event(&[("data", Value::Null)]), 422, "invalid_event", vec!["data"]),
+        (event(&[("data", json!({"x": big}))]), 422, "invalid_event", vec!["data"]),
+        (event(&[("timestamp", json!("yesterday"))]), 422, "invalid_event", vec!["timestamp"]),
+        (event(&[("timestamp", json!(1_767_225_600))]), 422, "invalid_event", vec!["timestamp"]),
+        (event(&[("eventId", json!(""))]), 422, "invalid_event", vec!["eventId"]),
+        (event(&[("eventId", json!(1))]), 422, "invalid_event", vec!["eventId"]),
+        (
+            r#"{"productId":"a","productId":"b","type":"price_update","data":{}}"#.into(),
+            422,
+            "invalid_event",
+            vec![""],
+        ),
+        (r#"{"events":[]}"#.into(), 422, "invalid_event", vec!["events"]),
+        (r#"{"events":{}}"#.into(), 422, "invalid_event", vec!["events"]),
+        (r#"{"events":[["p","price_update",{}]]}"#.into(), 422, "invalid_event", vec!["events[0]"]),
+        (
+            format!(r#"{{"events":[{GOOD},{{"type":"x","data":{{}}}},{GOOD},5]}}"#),
+            422,
+            "invalid_event",
+            vec!["events[1].productId", "events[1].type", "events[3]"],
+        ),
+        (too_many, 422, "too_many_events", vec!["events"]),
+    ];
+    for (body, status, code, paths) in table {
+        let shown: String = body.chars().take(80).collect();
+        let answer = app.post(body, &[]).await;
+        let problem = answer.json();
+        refused(&app, answer, status, code).await;
+        let named: Vec<_> = problem["errors"].as_array().into_iter().flatten().map(|e| &e["path"]).collect();
+        assert_eq!(named, paths, "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn malformed_json_is_told_with_its_place() {
+    let app = TestApp::start().await;
+    let problem = app.post("{\n  \"productId\": oops}", &[]).await.json();
+    assert_eq!((&problem["line"], &problem["column"]), (&json!(2), &json!(16)), "{problem}");
+    let problem = app.post(&b"{\"a\":\n \"\xff\"}"[..], &[]).await.json();
+    assert_eq!((&problem["line"], &problem["column"]), (&json!(2), &json!(3)), "{problem}");
+    insta::assert_snapshot!(problem);
+    insta::assert_snapshot!(app.post(r#"{"events":[{"productId":"a b"}]}"#, &[]).await.json());
+}
+
+/// Goal: what is refused before the body is read. Method: one header each.
+#[tokio::test(start_paused = true)]
+async fn keys_media_types_and_sizes_are_refused_before_the_body_counts() {
+    let app = TestApp::start().await;
+    let request = |headers: &[(&str, &str)], body: Body| {
+        let mut request = Request::builder().method(Method::POST).uri("/api/notify");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(body).unwrap()
+    };
+    let json = ("content-type", "application/json");
+    let big = Body::from(" ".repeat(256 * 1024 + 1));
+    for (headers, body, status, code) in [
+        (vec![json], Body::from(GOOD), 401, "unauthorized"),
+        (vec![json, ("x-api-key", "wrong")], Body::from(GOOD), 401, "unauthorized"),
+        (vec![json, ("authorization", "Bearer wrong")], Body::from(GOOD), 401, "unauthorized"),
+        (vec![("x-api-key", KEY)], Body::from(GOOD), 415, "unsupported_media_type"),
+        (
+            vec![("x-api-key", KEY), ("content-type", "text/plain")],
+            Body::from(GOOD),
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            vec![("x-api-key", KEY), json, ("content-encoding", "gzip")],
+            Body::from(GOOD),
+            415,
+            "unsupported_encoding",
+        ),
+        (
+            vec![("x-api-key", KEY), json, ("content-length", "300000")],
+            Body::from(GOOD),
+            413,
+            "body_too_large",
+        ),
+        (vec![("x-api-key", KEY), json], big, 413, "body_too_large"),
+        (vec![("x-api-key", KEY), json], Body::new(Chunks(300)), 413, "body_too_large"),
+    ] {
+        refused(&app, app.send(request(&headers, body)).await, status, code).await;
+    }
+    refused(&app, app.get("/api/notify").await, 405, "method_not_allowed").await;
+    refused(&app, app.get("/api/notifications").await, 404, "not_found").await;
+    let query = format!("/api/notify?api_key={KEY}");
+    let in_url =
+        Request::post(query).header("content-type", "application/json").body(Body::from(GOOD)).unwrap();
+    refused(&app, app.send(in_url).await, 401, "unauthorized").await;
+}
+
+/// A body in pieces of a kibibyte, without a told length.
+struct Chunks(usize);
+
+impl http_body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0 = self.0.saturating_sub(1);
+        Poll::Ready((self.0 > 0).then(|| Ok(Frame::data(Bytes::from_static(&[b' '; 1024])))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn good_requests_are_numbered_densely() {
+    let app = TestApp::start().await;
+    let first = app.post(GOOD, &[]).await;
+    assert_eq!(first.status, 202);
+    let first = first.json();
+    assert_eq!(
+        (&first["accepted"], &first["duplicates"], &first["duplicate"]),
+        (&json!(1), &json!(0), &json!(false))
+    );
+    let batch = format!(r#"{{"events":[{GOOD},{GOOD}]}}"#);
+    let second = app.post(batch, &[("content-type", "application/json; charset=utf-8")]).await.json();
+    assert_eq!(second["accepted"], 2);
+    assert_eq!(distance(first["cursor"].as_str().unwrap(), second["cursor"].as_str().unwrap()), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_may_be_whole_numbers_and_stay_exact() {
+    let app = TestApp::start().await;
+    let mut stream = app.stream("products=12345678901234567890").await;
+    let body = r#"{"productId":12345678901234567890,"type":"inventory_update","data":{}}"#;
+    assert_eq!(app.post(body, &[]).await.status, 202);
+    assert_eq!(stream.batch().await.text("productId"), "12345678901234567890");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idempotency_key_makes_a_retry_harmless() {
+    let app = TestApp::start().await;
+    let key = [("idempotency-key", "order-7")];
+    let first = app.post(GOOD, &key).await.json();
+    let again = app.post(GOOD, &key).await;
+    assert_eq!(again.status, 202);
+    assert_eq!(
+        again.json(),
+        json!({"accepted": 1, "duplicates": 0, "cursor": first["cursor"], "duplicate": true})
+    );
+    let other = app.post(event(&[("productId", json!("p2"))]), &key).await;
+    assert_eq!((other.status.as_u16(), &other.json()["code"]), (422, &json!("idempotency_key_reused")));
+    let bad = app.post(GOOD, &[("idempotency-key", "tab\there")]).await;
+    assert_eq!((bad.status.as_u16(), &bad.json()["code"]), (422, &json!("invalid_event")));
+    let next = app.price("p1", 2).await;
+    assert_eq!(distance(first["cursor"].as_str().unwrap(), &next), 1, "nothing was appended in between");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_id_claims_its_event_once() {
+    let app = TestApp::start().await;
+    let a = event(&[("eventId", json!("a"))]);
+    let answer = app.post(format!(r#"{{"events":[{a},{a}]}}"#), &[]).await.json();
+    assert_eq!(
+        (&answer["accepted"], &answer["duplicates"], &answer["duplicate"]),
+        (&json!(1), &json!(1), &json!(false))
+    );
+    let again = app.post(a, &[]).await.json();
+    assert_eq!(
+        (&again["accepted"], &again["duplicates"], &again["duplicate"]),
+        (&json!(0), &json!(1), &json!(true))
+    );
+    assert_eq!(answer["cursor"], again["cursor"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draining_gateway_takes_nothing_and_says_when_to_come_again() {
+    let app = TestApp::start().await;
+    app.drain().await;
+    let answer = app.post(GOOD, &[]).await;
+    assert_eq!(answer.headers["retry-after"], "1");
+    refused(&app, answer, 503, "draining").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_other_shops_are_refused_everywhere() {
+    let app = TestApp::with(&[
+        ("ALLOWED_ORIGINS", "https://shop.example"),
+        ("APP_ENV", "production"),
+        ("INTERNAL_API_KEY", "b7e1c0f5a2d94386b7e1c0f5a2d94386"),
+    ])
+    .await;
+    for path in ["/health", "/api/events?products=p1", "/socket.io/?EIO=4&transport=polling"] {
+        let from = |origin: &str| {
+            Request::get(path)
+                .header("origin", origin)
+                .header("host", "push.example")
+                .body(Body::empty())
+                .unwrap()
+        };
+        let evil = app.send(from("https://evil.example")).await;
+        assert_eq!(
+            (evil.status.as_u16(), &evil.json()["code"]),
+            (403, &json!("origin_not_allowed")),
+            "{path}"
+        );
+        assert!(!evil.headers.contains_key("access-control-allow-origin"));
+    }
+    let good = Request::get("/health").header("origin", "https://shop.example").body(Body::empty()).unwrap();
+    let good = app.send(good).await;
+    assert_eq!(good.status, 200);
+    assert_eq!(good.headers["access-control-allow-origin"], "https://shop.example");
+}

@@ -1,0 +1,126 @@
+//! A gateway to test against. Requests go through the real router; only the socket is left out.
+
+mod stream;
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request, StatusCode, header::CONTENT_TYPE},
+};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use shelfcast::{
+    app::{App, Running},
+    clock::Clock,
+    config::{Config, Values},
+    eventlog::MemoryLog,
+    model::LogTime,
+};
+use tower::ServiceExt as _;
+
+pub use stream::{Block, Stream};
+
+pub const KEY: &str = "a-key-that-only-tests-know-0123456789";
+
+/// A running gateway on a log in memory. Its clock moves with tokio's time.
+pub struct TestApp {
+    router: Router,
+    admin: Option<Router>,
+    running: Running,
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A gateway with these settings.
+    pub async fn with(settings: &[(&'static str, &str)]) -> Self {
+        let mut flags = HashMap::from([("INTERNAL_API_KEY", KEY.to_owned())]);
+        flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let config = Config::read(&Values { flags, env: Box::new(|_| None) }).unwrap();
+        let clock = Clock::from_tokio(LogTime::parse("2026-01-01T00:00:00Z").unwrap());
+        let log = Arc::new(MemoryLog::new(config.log, clock));
+        let app = App::build_on(&config, log, clock).await.unwrap();
+        Self { router: app.router(), admin: app.admin_router(), running: app.start() }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
+    }
+
+    /// Only the headers of an answer whose body may never end.
+    pub async fn head(&self, request: Request<Body>) -> HeaderMap {
+        self.router.clone().oneshot(request).await.unwrap().into_parts().0.headers
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Asks the admin port.
+    pub async fn get_admin(&self, path: &str) -> Answer {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        Answer::of(self.admin.clone().expect("ADMIN_PORT is set").oneshot(request).await.unwrap()).await
+    }
+
+    /// Posts to `/api/notify` as a publisher does.
+    pub async fn post(&self, body: impl Into<Body>, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().method(Method::POST).uri("/api/notify").header("x-api-key", KEY);
+        request = request.header(CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    /// Tells one price change; it must be accepted. Returns its cursor.
+    pub async fn price(&self, product_id: &str, new_price: u64) -> String {
+        let event = json!({"productId": product_id, "type": "price_update", "data": {"newPrice": new_price}});
+        let answer = self.post(event.to_string(), &[]).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.json()["cursor"].as_str().unwrap().to_owned()
+    }
+
+    /// Opens a stream with this query.
+    pub async fn stream(&self, query: &str) -> Stream {
+        self.resume(query, None).await
+    }
+
+    /// Opens a stream as a browser does that was cut.
+    pub async fn resume(&self, query: &str, last_event_id: Option<&str>) -> Stream {
+        let mut request = Request::get(format!("/api/events?{query}"));
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        Stream::new(response.into_body())
+    }
+
+    pub async fn drain(&self) {
+        self.running.drain().await;
+    }
+}
+
+impl Answer {
+    async fn of(response: axum::response::Response) -> Self {
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Self { status: head.status, headers: head.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+}
