@@ -8,7 +8,9 @@ use socketioxide::extract::{AckSender, SocketRef};
 
 use super::{
     Later, Session,
-    wire::{Args, Code, JoinAck, JoinsAck, LeaveAck, Refusal, SyncAck, product_id, product_ids, shown},
+    wire::{
+        Args, Code, JoinAck, JoinsAck, LeaveAck, Nothing, Refusal, SyncAck, product_id, product_ids, shown,
+    },
 };
 use crate::{
     fanout::{JoinError, Outcome, Subscriber},
@@ -159,7 +161,7 @@ impl Request {
 
     /// `ping`.
     pub(super) fn pong(self) {
-        if let Err(error) = self.socket.emit("pong", &()) {
+        if let Err(error) = self.socket.emit("pong", &Nothing()) {
             tracing::debug!(%error, "a pong was not queued");
         }
     }

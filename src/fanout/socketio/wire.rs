@@ -98,6 +98,10 @@ pub(super) enum Code {
     BadRequest,
 }
 
+/// An event without arguments: the library writes a tuple as the list of arguments, and `()` as one `null`.
+#[derive(Debug, Serialize)]
+pub(super) struct Nothing();
+
 /// The answer to `join_product`.
 #[derive(Debug, Serialize)]
 pub(super) struct JoinAck {
