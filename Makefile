@@ -57,12 +57,12 @@ check-dependencies:
 	    echo 'check: SKIPPED bans, licences, sources and advisories: there is no cargo-deny ($(DENY_INSTALL))'; \
 	else \
 	    echo 'check: bans, licences, sources (cargo deny)' && \
-	    cargo deny check --hide-inclusion-graph bans licenses sources && \
+	    cargo deny --log-level error check --hide-inclusion-graph bans licenses sources && \
+	    echo 'check: advisories (cargo deny, with a fresh database)' && \
 	    if cargo deny fetch db >/dev/null 2>&1; then \
-	        echo 'check: advisories (cargo deny)' && \
 	        cargo deny check --disable-fetch advisories; \
 	    else \
-	        echo 'check: SKIPPED advisories: their database cannot be fetched from here'; \
+	        echo 'check: SKIPPED advisories: the database cannot be fetched from here'; \
 	    fi; \
 	fi
 

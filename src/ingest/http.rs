@@ -1,4 +1,4 @@
-//! The HTTP side of notify: keys, media type, size. What the body says is [`notify`](super::notify)'s.
+//! The HTTP side of notify: keys, media type, size. What the body says is [`mod@notify`]'s.
 
 use std::{net::IpAddr, sync::Arc};
 

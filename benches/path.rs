@@ -1,0 +1,192 @@
+//! The path of one event, stage by stage: parse, window, encode, deliver, resume. It opens no socket.
+//!
+//! Absolute times say little on a shared machine; compare runs on one machine, or the ratios between sizes.
+
+use std::{hint::black_box, sync::Arc, time::Duration};
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use serde_json::value::RawValue;
+use shelfcast::{
+    batch::{BatchConfig, Closed, Downstream as _, Edge, Windows},
+    clock::Clock,
+    eventlog::Head,
+    fanout::{Delivery, Hub, HubConfig, Lane, Parcel, PositionBeat, Resync, Transport},
+    index::{Index, IndexConfig, Since},
+    ingest::notify::{Form, parse},
+    model::{Batch, Data, Entry, Epoch, Event, EventType, Frame, LogTime, Position, ProductId, Timestamp},
+    telemetry::Metrics,
+};
+use tokio::time::Instant;
+
+const DATA: &str = r#"{"productId":"product-123","oldPrice":19.9,"newPrice":14.9,"discountPercentage":25,"timestamp":"2026-01-01T00:00:00Z"}"#;
+
+fn start() -> Position {
+    Epoch::from_random(1).at(0)
+}
+
+fn product(i: u64) -> ProductId {
+    ProductId::new(&format!("product-{i}")).unwrap_or_else(|_| unreachable!("a good id"))
+}
+
+#[expect(clippy::unwrap_used, reason = "a bench ends when its set-up is wrong")]
+fn entry(n: u64, product_id: ProductId) -> Arc<Entry> {
+    Arc::new(Entry {
+        at: start().epoch.at(n),
+        log_time: LogTime::from_micros(1_767_225_600_000_000 + i64::try_from(n).unwrap()),
+        event: Event {
+            product_id,
+            event_type: EventType::PriceUpdate,
+            data: Data::new(&RawValue::from_string(DATA.into()).unwrap()).unwrap(),
+            timestamp: Timestamp::new("2026-01-01T00:00:00Z").unwrap(),
+        },
+    })
+}
+
+fn batch(count: u64) -> Batch {
+    let mut batch = Batch::of(entry(1, product(1)));
+    (2..=count).for_each(|n| batch.push(entry(n, product(1))));
+    batch
+}
+
+fn parsing(c: &mut Criterion) {
+    let event = format!(r#"{{"productId":"product-123","type":"price_update","data":{DATA}}}"#);
+    let mut group = c.benchmark_group("parse notify");
+    for count in [1, 10, 100] {
+        let body = format!(r#"{{"events":[{}]}}"#, vec![event.as_str(); count].join(","));
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(count), &body, |b, body| {
+            b.iter(|| parse(black_box(body.as_bytes()), Form::Any, None, LogTime::from_micros(0)));
+        });
+    }
+    group.finish();
+}
+
+/// A thousand events over some products, and the windows they leave by.
+fn windows(c: &mut Criterion) {
+    let config = BatchConfig {
+        window: Duration::from_millis(300),
+        events_max: 100,
+        bytes_max: 262_144,
+        edge: Edge::Trailing,
+    };
+    let mut group = c.benchmark_group("window push and expire");
+    for products in [1, 100, 1_000] {
+        let entries: Vec<_> = (1..=1_000).map(|n| entry(n, product(n % products))).collect();
+        group.throughput(Throughput::Elements(1_000));
+        group.bench_with_input(BenchmarkId::new("products", products), &entries, |b, entries| {
+            let now = Instant::now();
+            b.iter_batched(
+                || (Windows::new(config, start()), entries.clone()),
+                |(mut windows, entries)| {
+                    let mut left: Vec<Closed> = Vec::new();
+                    for entry in entries {
+                        left.extend(windows.push(now, entry));
+                    }
+                    left.extend(windows.expire(now + Duration::from_millis(300)));
+                    left
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn encoding(c: &mut Criterion) {
+    let mut group = c.benchmark_group("encode frame");
+    for count in [1, 10, 100] {
+        let batch = batch(count);
+        group.throughput(Throughput::Bytes(batch.encoded_bytes() as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(count), &batch, |b, batch| {
+            b.iter(|| Frame::live(black_box(batch), start(), start(), 0));
+        });
+    }
+    group.finish();
+}
+
+/// A connection that takes everything at once: what is left is the hub's own work.
+#[derive(Debug)]
+struct Sink;
+
+impl Lane for Sink {
+    fn transport(&self) -> Transport {
+        Transport::SocketIo
+    }
+
+    fn frame(&self, parcel: &Parcel, _complete: bool) -> Delivery {
+        black_box(parcel.frame.json());
+        Delivery::Sent
+    }
+
+    fn resync(&self, _resync: &Resync) -> Delivery {
+        Delivery::Sent
+    }
+
+    fn beat(&self, _beat: Option<&PositionBeat>) -> Delivery {
+        Delivery::Sent
+    }
+
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+#[expect(clippy::unwrap_used, reason = "a bench ends when its set-up is wrong")]
+fn hub() -> Hub {
+    let clock = Clock::system();
+    let index = IndexConfig { retention_secs: 600, events_max: 100_000, bytes_max: 256 << 20 };
+    let index = Index::new(index, clock, Head { position: start(), log_time: clock.now() });
+    let config =
+        HubConfig { products_max: 200, batch_events_max: 100, batch_bytes_max: 262_144, queue_max: 512 };
+    Hub::new(config, Arc::new(index), Arc::new(Metrics::new().unwrap()))
+}
+
+#[expect(clippy::unwrap_used, reason = "a bench ends when its set-up is wrong")]
+fn delivering(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut group = c.benchmark_group("deliver to a room");
+    for members in [0_u64, 1, 100, 1_000, 10_000] {
+        let hub = hub();
+        for _ in 0..members {
+            let subscriber = hub.connect(Box::new(Sink), true, false);
+            hub.join(&subscriber, &product(1), None).unwrap();
+        }
+        let mut n = 0;
+        group.throughput(Throughput::Elements(members.max(1)));
+        group.bench_function(BenchmarkId::new("members", members), |b| {
+            b.iter(|| {
+                n += 1;
+                let closed = Closed { batch: Batch::of(entry(n, product(1))), covered: start() };
+                runtime.block_on(hub.flush(closed));
+            });
+        });
+    }
+    group.finish();
+}
+
+fn resuming(c: &mut Criterion) {
+    let hub = hub();
+    for n in 1..=10_000 {
+        let entry = entry(n, product(n % 100));
+        hub.index().apply(&entry);
+        hub.index().record(&Batch::of(entry));
+    }
+    let mut group = c.benchmark_group("resume one product");
+    for (name, behind) in [("up to date", 0), ("ten behind", 1_000)] {
+        let since = Since::Cursor(start().epoch.at(10_000 - behind));
+        group.bench_function(name, |b| b.iter(|| hub.index().resume(black_box(&product(7)), since)));
+    }
+    group.finish();
+}
+
+/// Two seconds a figure: enough to see a change of a tenth, and a run of all ends within a minute or two.
+fn short() -> Criterion {
+    Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! {
+    name = path;
+    config = short();
+    targets = parsing, windows, encoding, delivering, resuming
+}
+criterion_main!(path);
