@@ -68,6 +68,8 @@ pub(crate) enum Environment {
 const PRODUCTS_PER_CONNECTION_MAX: usize = 200;
 /// Messages queued to one connection before it counts as slow: more than the answers to joining every product at once.
 const QUEUE_MAX: usize = 512;
+/// A request of the largest kind must not push itself out of the log before it is read.
+const LOG_EVENTS_MIN: u64 = 2 * crate::ingest::notify::EVENTS_MAX as u64;
 /// A batch must have room for the largest event: 16 KiB of data and its frame around it.
 const BATCH_BYTES_MIN: u64 = 20 * 1024;
 
@@ -89,7 +91,7 @@ impl Config {
         let batch_bytes_max = r.get("BATCH_MAX_BYTES", |t| number(t, BATCH_BYTES_MIN..=16 * 1024 * 1024));
         let edge = r.get("BATCH_EDGE", edge);
         let retention_secs = r.get("LOG_RETENTION_SECS", |t| number(t, 1..=30 * 86_400));
-        let events_max = r.get("LOG_MAX_EVENTS", |t| number(t, 1..=100_000_000));
+        let events_max = r.get("LOG_MAX_EVENTS", |t| number(t, LOG_EVENTS_MIN..=100_000_000));
         let bytes_max = r.get("LOG_MAX_BYTES", |t| number(t, 1024 * 1024..=1024 * 1024 * 1024 * 1024));
         let claim_ttl_secs = r.get("IDEMPOTENCY_TTL_SECS", |t| number(t, 1..=30 * 86_400));
         let log_filter = r.get("LOG_LEVEL", log_filter);

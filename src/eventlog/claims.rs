@@ -7,16 +7,15 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::Appended;
-use crate::model::{LogTime, Position};
+use crate::model::LogTime;
 
 /// A claim's name: 128 bits of a digest over what kind of claim it is and the publisher's key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClaimKey([u8; 16]);
 
-/// The SHA-256 of a request body.
+/// 128 bits of the SHA-256 of a request body.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct BodyDigest([u8; 32]);
+pub struct BodyDigest([u8; 16]);
 
 impl ClaimKey {
     /// The claim of an `Idempotency-Key` on a request.
@@ -30,18 +29,22 @@ impl ClaimKey {
     }
 
     fn of(kind: &[u8], key: &str) -> Self {
-        let digest = Sha256::new().chain_update(kind).chain_update(key).finalize();
-        let mut short = [0; 16];
-        short.copy_from_slice(&digest[..16]);
-        Self(short)
+        Self(digest(&[kind, key.as_bytes()]))
     }
 }
 
 impl BodyDigest {
     /// Digests a request body as it came.
     pub fn of(body: &[u8]) -> Self {
-        Self(Sha256::digest(body).into())
+        Self(digest(&[body]))
     }
+}
+
+fn digest(parts: &[&[u8]]) -> [u8; 16] {
+    let full = parts.iter().fold(Sha256::new(), |sha, part| sha.chain_update(part)).finalize();
+    let mut short = [0; 16];
+    short.copy_from_slice(&full[..16]);
+    short
 }
 
 impl fmt::Debug for ClaimKey {
@@ -56,11 +59,13 @@ impl fmt::Debug for BodyDigest {
     }
 }
 
-/// What is remembered under a claim.
+/// What is remembered under a claim, kept small: there may be millions. Positions are of the log's one epoch.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Claim {
-    Request { body: BodyDigest, answer: Appended },
-    Event { at: Position },
+    /// The first answer to a request.
+    Request { body: BodyDigest, accepted: u16, duplicates: u16, cursor_n: u64 },
+    /// Where an event stands.
+    Event { n: u64 },
 }
 
 /// Claims of the last `ttl_secs`, at most [`Claims::COUNT_MAX`]. When full the oldest goes early: a late retry of
@@ -73,8 +78,8 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// About 300 MiB of claims at the 150 bytes each that a map slot and a queue slot were measured to take.
-    const COUNT_MAX: usize = 2_000_000;
+    /// As many as a table of 2^21 slots holds (7/8 of it); one more would double the table.
+    const COUNT_MAX: usize = 1_800_000;
 
     pub(super) fn new(ttl_secs: u64) -> Self {
         let ttl_secs = i64::try_from(ttl_secs).unwrap_or(i64::MAX);

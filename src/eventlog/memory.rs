@@ -112,8 +112,13 @@ impl Shared {
                 Some(Claim::Request { body, .. }) if *body != request.body => {
                     return Err(AppendError::KeyReused);
                 }
-                Some(Claim::Request { answer, .. }) => {
-                    return Ok(Appended { repeated: true, ..*answer });
+                Some(&Claim::Request { accepted, duplicates, cursor_n, .. }) => {
+                    return Ok(Appended {
+                        accepted: accepted.into(),
+                        duplicates: duplicates.into(),
+                        cursor: self.epoch.at(cursor_n),
+                        repeated: true,
+                    });
                 }
                 _ => {}
             }
@@ -122,9 +127,9 @@ impl Shared {
             Appended { accepted: 0, duplicates: 0, cursor: self.epoch.at(state.n), repeated: false };
         for new in append.events {
             answer.cursor = match new.claim.and_then(|key| state.claims.get(&key)) {
-                Some(Claim::Event { at }) => {
+                Some(Claim::Event { n }) => {
                     answer.duplicates += 1;
-                    *at
+                    self.epoch.at(*n)
                 }
                 _ => {
                     answer.accepted += 1;
@@ -133,7 +138,13 @@ impl Shared {
             };
         }
         if let Some(request) = append.request {
-            state.claims.insert(now, request.key, Claim::Request { body: request.body, answer });
+            let claim = Claim::Request {
+                body: request.body,
+                accepted: u16::try_from(answer.accepted).unwrap_or(u16::MAX),
+                duplicates: u16::try_from(answer.duplicates).unwrap_or(u16::MAX),
+                cursor_n: answer.cursor.n,
+            };
+            state.claims.insert(now, request.key, claim);
         }
         state.trim(&self.config, now);
         self.newest.send_replace(state.n);
@@ -150,7 +161,7 @@ impl State {
         self.bytes += entry.size_bytes();
         self.entries.push_back(entry);
         if let Some(key) = new.claim {
-            self.claims.insert(now, key, Claim::Event { at });
+            self.claims.insert(now, key, Claim::Event { n: at.n });
         }
         at
     }

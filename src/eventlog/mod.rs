@@ -76,7 +76,7 @@ pub struct Head {
 pub struct Append {
     /// The publisher's claim on the whole request (`Idempotency-Key`). It decides before the events' own claims.
     pub request: Option<RequestClaim>,
-    /// At least one event.
+    /// At least one event, and at most 65,535.
     pub events: Vec<NewEvent>,
 }
 

@@ -74,6 +74,10 @@ impl Hub {
             return None;
         }
         let membership = subscriber.membership.lock();
+        if membership.products.is_empty() {
+            // A client that has not joined yet would take the position for its products and skip what it missed.
+            return None;
+        }
         let last = membership.last_beat;
         let last_n = if last.epoch == cursor.epoch { last.n } else { 0 };
         let changed = |at: &Position| at.epoch == cursor.epoch && at.n > last_n && at.n <= cursor.n;

@@ -6,8 +6,9 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -52,6 +53,7 @@ pub struct Hub {
     joined: AtomicUsize,
     pending_windows: AtomicUsize,
     last_id: AtomicU64,
+    streams_ended: AtomicBool,
 }
 
 /// Figures for `/health`.
@@ -76,7 +78,7 @@ pub enum Outcome {
     UpToDate,
     /// What it missed was queued.
     Events,
-    /// It must be told to refetch, which the caller does ([`Hub::answer_resync`]).
+    /// It must be told to refetch, which the caller does ([`Hub::answer_lost`]).
     Resync(ResyncReason),
     /// It knows more than this pod; it joined, if it asked to. Wait ([`Index::wait_applied`]) and ask again.
     Ahead,
@@ -128,6 +130,7 @@ impl Hub {
             joined: AtomicUsize::new(0),
             pending_windows: AtomicUsize::new(0),
             last_id: AtomicU64::new(0),
+            streams_ended: AtomicBool::new(false),
         }
     }
 
@@ -228,24 +231,33 @@ impl Hub {
         }
     }
 
-    /// Tells a client to refetch products it asked about; if it has no room now, it is told when it has.
-    pub fn answer_resync(
-        &self,
-        subscriber: &Arc<Subscriber>,
-        reason: ResyncReason,
-        products: Vec<ProductId>,
-    ) {
-        let covered = self.covered_for(subscriber);
-        match self.tell(subscriber, reason, Some(products), covered, subscriber.is_complete()) {
-            Ok(()) => {}
-            Err(Untold::Full { rest }) => rest.iter().flatten().for_each(|p| self.owe(subscriber, p, reason)),
-            Err(Untold::Gone) => self.disconnect(subscriber.id),
+    /// Tells a client to refetch products it asked about, one word a reason. Where it has no room now, it is told
+    /// when it has.
+    pub fn answer_lost(&self, subscriber: &Arc<Subscriber>, lost: &[(ResyncReason, ProductId)]) {
+        for reason in ResyncReason::ALL {
+            let of_reason = lost.iter().filter(|(r, _)| *r == reason);
+            let products: Vec<_> = of_reason.map(|(_, product_id)| product_id.clone()).collect();
+            if !products.is_empty() {
+                self.answer_resync(subscriber, reason, products);
+            }
         }
     }
 
-    /// The subscriber has been brought up to date.
-    pub fn opened(&self, subscriber: &Subscriber) {
-        subscriber.opened();
+    fn answer_resync(&self, subscriber: &Arc<Subscriber>, reason: ResyncReason, products: Vec<ProductId>) {
+        let owe = |products: &[ProductId], wait| {
+            products.iter().for_each(|p| self.owe(subscriber, p, reason, wait));
+        };
+        let spread_ms = self.spread_ms();
+        if !subscriber.announced && spread_ms > 0 {
+            // It knows no spread, so its word waits its turn here.
+            return owe(&products, Duration::from_millis(rand::random_range(0..spread_ms)));
+        }
+        let covered = self.covered_for(subscriber);
+        match self.tell(subscriber, reason, Some(products), covered, subscriber.is_complete()) {
+            Ok(()) => {}
+            Err(Untold::Full { rest }) => owe(&rest.unwrap_or_default(), Duration::ZERO),
+            Err(Untold::Gone) => self.disconnect(subscriber.id),
+        }
     }
 
     /// Figures of the moment.
@@ -258,11 +270,17 @@ impl Hub {
         }
     }
 
-    /// Drops every SSE stream, which ends its response.
+    /// Ends every SSE stream once what is queued to it was read, and takes no new ones.
     pub fn end_streams(&self) {
+        self.streams_ended.store(true, Ordering::Release);
         let sse = |s: &Arc<Subscriber>| s.lane.transport() == Transport::Sse;
         let ids: Vec<_> = self.subscribers.iter().filter(|s| sse(s.value())).map(|s| *s.key()).collect();
         ids.into_iter().for_each(|id| self.disconnect(id));
+    }
+
+    /// Whether [`end_streams`](Self::end_streams) was called.
+    pub(super) fn streams_ended(&self) -> bool {
+        self.streams_ended.load(Ordering::Acquire)
     }
 
     /// Over which time clients that are told to refetch spread their requests.
@@ -350,7 +368,7 @@ impl Hub {
             match subscriber.deliver(parcel) {
                 Delivery::Sent => sent[transport as usize] += 1,
                 Delivery::Full => {
-                    self.owe(subscriber, parcel.frame.product_id(), ResyncReason::Slow);
+                    self.owe(subscriber, parcel.frame.product_id(), ResyncReason::Slow, Duration::ZERO);
                     self.failed(transport, &self.metrics.deliveries_full);
                 }
                 Delivery::Gone => {

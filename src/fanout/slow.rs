@@ -62,15 +62,21 @@ pub async fn run_debts(hub: Arc<Hub>, stop: CancellationToken) {
 }
 
 impl Hub {
-    /// Notes that `subscriber` missed something of `product_id`.
-    pub(super) fn owe(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId, reason: ResyncReason) {
+    /// Notes that `subscriber` missed something of `product_id`, and is to be told after `wait`.
+    pub(super) fn owe(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        product_id: &ProductId,
+        reason: ResyncReason,
+        wait: Duration,
+    ) {
         let since = self.index.progress().covered();
         let mut debt = subscriber.debt.lock();
         let debt_ref = debt.get_or_insert_with(|| Debt {
             reason,
             scope: Scope::Products(HashSet::new()),
             since,
-            due: Instant::now(),
+            due: Instant::now() + wait,
         });
         if let Scope::Products(products) = &mut debt_ref.scope {
             products.insert(product_id.clone());

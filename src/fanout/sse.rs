@@ -110,61 +110,61 @@ pub(super) async fn open(
         }
     }
     let (queue, blocks) = mpsc::channel(hub.queue_max());
+    if hub.streams_ended() {
+        // `EventSource` dies for good on any status but 200; told when to come again, it finds another pod.
+        let _queued = queue.try_send(opening_block(None));
+        return response(StreamBody { blocks, _end: None });
+    }
     let opening = queue.clone();
     let lane = StreamLane { queue, announced, connection };
     let subscriber = hub.connect(Box::new(lane), announced, true);
     let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id() };
 
+    // Told any later position than its own, a client that comes back would skip what it missed if it were cut before
+    // all of that is queued. One that is new starts where the pod stands, and misses nothing from there on.
+    let since = since.unwrap_or(Since::Cursor(hub.index().progress().covered()));
+    let own = if let Since::Cursor(at) = since { Some(at) } else { None };
     // The queue is empty, so the first block fits.
-    let _queued = opening.try_send(opening_block(since, hub.index().progress().covered()));
+    let _queued = opening.try_send(opening_block(own));
     let told_all = join_all(&hub, &subscriber, &products, since);
-    if told_all {
-        let covered = hub.covered_for(&subscriber);
+    let covered = hub.covered_for(&subscriber);
+    // JavaScript cannot see an id without data, so an announced client is told in words even if nothing changed.
+    if told_all && (own != Some(covered) || announced) {
         let beat = PositionBeat { cursor: covered, products: Vec::new() };
-        // JavaScript cannot see the first block's id, so an announced client is told in words as well.
-        if (since.is_some() || announced) && subscriber.lane.beat(Some(&beat)) != Delivery::Sent {
-            tracing::debug!("a stream was full before it was open");
-        }
+        // If it does not fit, the next beat tells it.
+        let _told = subscriber.lane.beat(Some(&beat));
     }
-    hub.opened(&subscriber);
+    subscriber.opened();
+    response(StreamBody { blocks, _end: Some(end) })
+}
 
+fn response(body: StreamBody) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    (headers, Body::new(StreamBody { blocks, _end: end })).into_response()
+    (headers, Body::new(body)).into_response()
 }
 
-/// The first block. A client that comes back keeps its own position until everything it missed is queued: told any
-/// later one, it would skip the rest if the stream were cut here. One that is new stands where the pod stands.
-fn opening_block(since: Option<Since>, covered: Position) -> Bytes {
+/// The first block: when to come again, and where the client stands.
+fn opening_block(own: Option<Position>) -> Bytes {
     let retry_ms = rand::random_range(1_000..3_000);
-    let id = match since {
-        None => Some(covered),
-        Some(Since::Cursor(at)) => Some(at),
-        Some(_) => None,
-    };
-    let id = id.map(|at| format!("id: {at}\n")).unwrap_or_default();
+    let id = own.map(|at| format!("id: {at}\n")).unwrap_or_default();
     format!("retry: {retry_ms}\n{id}\n").into()
 }
 
 /// Joins every product and queues what was missed; true if nothing is owed afterwards.
-fn join_all(hub: &Hub, subscriber: &Arc<Subscriber>, products: &[ProductId], since: Option<Since>) -> bool {
+fn join_all(hub: &Hub, subscriber: &Arc<Subscriber>, products: &[ProductId], since: Since) -> bool {
     let mut lost: Vec<(ResyncReason, ProductId)> = Vec::new();
     for product_id in products {
-        match hub.join(subscriber, product_id, since) {
+        match hub.join(subscriber, product_id, Some(since)) {
             Ok(Outcome::Resync(reason)) => lost.push((reason, product_id.clone())),
             Ok(Outcome::Ahead) => lost.push((ResyncReason::Gap, product_id.clone())),
             // Too many were refused before; gone means that nobody reads this.
             Ok(_) | Err(_) => {}
         }
     }
-    for reason in [ResyncReason::LogReset, ResyncReason::Expired, ResyncReason::Gap, ResyncReason::Slow] {
-        let products: Vec<_> = lost.iter().filter(|(r, _)| *r == reason).map(|(_, p)| p.clone()).collect();
-        if !products.is_empty() {
-            hub.answer_resync(subscriber, reason, products);
-        }
-    }
+    hub.answer_lost(subscriber, &lost);
     subscriber.debt.lock().is_none()
 }
 
@@ -247,7 +247,7 @@ fn json(value: &impl Serialize) -> String {
 /// The response body: what is queued, until the hub or the client lets go.
 struct StreamBody {
     blocks: mpsc::Receiver<Bytes>,
-    _end: EndOfStream,
+    _end: Option<EndOfStream>,
 }
 
 impl http_body::Body for StreamBody {

@@ -73,6 +73,13 @@ impl Subscriber {
         self.opening.load(Ordering::Acquire)
     }
 
+    /// It is being brought up to date: until [`opened`](Self::opened) no position is told to it.
+    pub(super) fn opening(&self) {
+        let _debt = self.debt.lock();
+        self.opening.store(true, Ordering::Release);
+        self.incomplete.store(true, Ordering::Release);
+    }
+
     /// It has been brought up to date: positions may be told from here on, unless it has a debt.
     pub(super) fn opened(&self) {
         let debt = self.debt.lock();

@@ -16,6 +16,9 @@ pub enum ResyncReason {
 }
 
 impl ResyncReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::LogReset, Self::Expired, Self::Gap, Self::Slow];
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -83,7 +83,7 @@ impl Metrics {
         list.describe_counter("shelfcast_requests_refused_total", "Requests refused, by problem code");
         list.describe_counter(
             "shelfcast_resumes_total",
-            "Products asked about by returning clients, by outcome",
+            "Products joined or asked about with a position, by outcome",
         );
         list.describe_counter("shelfcast_resyncs_total", "Explicit words to refetch, by reason");
         Ok(Self {

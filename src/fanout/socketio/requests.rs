@@ -71,6 +71,8 @@ impl Request {
             self.answer(&JoinsAck { ok: false, code, cursor, results: Map::new() });
             return None;
         };
+        // A beat between two of these joins would tell a position beyond what is still to be replayed.
+        self.subscriber.opening();
         let mut answers = Answers { results: Map::new(), lost: Vec::new(), ahead: Vec::new(), ok: true };
         for (text, since) in wanted {
             let since = (!since.is_null()).then(|| read_since(Some(since)));
@@ -84,6 +86,7 @@ impl Request {
                 }
             }
         }
+        self.subscriber.opened();
         let far = answers.ahead.iter().map(|(_, at)| *at).max_by_key(|at| at.n);
         let Some(far) = far.filter(|_| self.session.start_waiting()) else {
             self.finish_joins(answers);
@@ -107,13 +110,7 @@ impl Request {
         for (id, _) in std::mem::take(&mut answers.ahead) {
             answers.lost.push((ResyncReason::Gap, id));
         }
-        for reason in [ResyncReason::LogReset, ResyncReason::Expired, ResyncReason::Gap, ResyncReason::Slow] {
-            let of_reason = |(r, id): &(ResyncReason, ProductId)| (*r == reason).then(|| id.clone());
-            let products: Vec<_> = answers.lost.iter().filter_map(of_reason).collect();
-            if !products.is_empty() {
-                self.session.hub.answer_resync(&self.subscriber, reason, products);
-            }
-        }
+        self.session.hub.answer_lost(&self.subscriber, &answers.lost);
         let cursor = self.cursor();
         self.answer(&JoinsAck { ok: answers.ok, code: None, cursor, results: answers.results });
     }
@@ -153,7 +150,7 @@ impl Request {
 
     fn finish_sync(self, id: &ProductId, outcome: Outcome) {
         if let Some(reason) = lost(outcome) {
-            self.session.hub.answer_resync(&self.subscriber, reason, vec![id.clone()]);
+            self.session.hub.answer_lost(&self.subscriber, &[(reason, id.clone())]);
         }
         let cursor = self.cursor();
         self.answer(&SyncAck::Answered { ok: true, status: outcome.as_str(), cursor });

@@ -103,7 +103,7 @@ impl Shopper {
             Outcome::Ahead => ResyncReason::Gap,
             Outcome::Joined | Outcome::UpToDate | Outcome::Events => return,
         };
-        world.hub.answer_resync(subscriber, reason, vec![product(i)]);
+        world.hub.answer_lost(subscriber, &[(reason, product(i))]);
     }
 
     fn cut(&mut self, world: &World) {
