@@ -6,6 +6,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{EXIT_USAGE, fail, say};
 use crate::{
@@ -53,10 +54,22 @@ async fn serve(config: &Config) -> Result<(), String> {
         Some(address) => Some(listen(address).await?),
         None => None,
     };
-    let stop = stop_signal().map_err(|error| format!("signals cannot be watched: {error}"))?;
+    let mut signals = Signals::watch()?;
     let app = App::build(config).await.map_err(|error| error.to_string())?;
     greet(config, listener.local_addr().unwrap_or(config.listen));
-    app.run(listener, admin, stop).await.map_err(|error| error.to_string())
+
+    let stop = CancellationToken::new();
+    let running = app.run(listener, admin, stop.clone().cancelled_owned());
+    let told_twice = async {
+        signals.next().await;
+        tracing::info!("draining; a second signal ends the process at once");
+        stop.cancel();
+        signals.next().await;
+    };
+    tokio::select! {
+        ended = running => ended.map_err(|error| error.to_string()),
+        () = told_twice => Err("ended at once by a second signal".into()),
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
@@ -66,27 +79,21 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     })
 }
 
-/// Resolves at the first SIGTERM or SIGINT. A second one ends the process at once.
-fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let either = async |term: &mut Signal, int: &mut Signal| {
-        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-    };
-    Ok(async move {
-        either(&mut term, &mut int).await;
-        tracing::info!("draining; a second signal ends the process at once");
-        let at_once = std::thread::Builder::new().name("second signal".into());
-        let waiting = at_once.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            if let Ok(runtime) = runtime {
-                runtime.block_on(either(&mut term, &mut int));
-                std::process::exit(130);
-            }
-        });
-        if let Err(error) = waiting {
-            tracing::warn!(%error, "a second signal will not be noticed");
-        }
-    })
+/// SIGTERM and SIGINT.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn watch() -> Result<Self, String> {
+        let watch = |kind| signal(kind).map_err(|error| format!("signals cannot be watched: {error}"));
+        Ok(Self { term: watch(SignalKind::terminate())?, int: watch(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! { _ = self.term.recv() => {}, _ = self.int.recv() => {} }
+    }
 }
 
 fn greet(config: &Config, address: SocketAddr) {

@@ -1,6 +1,8 @@
-//! [`Hub`]: the rooms `product:<id>`, who is in them, and the delivery of each batch to each member by name.
+//! [`Hub`]: the rooms `product:<id>` and who is in them.
 //!
-//! It gives no positions, keeps no history and frames no bytes: the log, the index and the lanes do.
+//! It gives no positions, keeps no history and frames no bytes: the log, the index and the lanes do. What it does for
+//! its members stands beside it: [`deliver`](super::deliver), [`resume`](super::resume), [`slow`](super::slow) and
+//! [`beat`](super::beat).
 
 use std::{
     collections::HashMap,
@@ -8,20 +10,16 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
-use async_trait::async_trait;
 use dashmap::{DashMap, Entry as Slot};
 use parking_lot::Mutex;
 
-use super::{Delivery, Lane, Parcel, Subscriber, SubscriberId, Transport, slow::Untold};
+use super::{Lane, Outcome, Subscriber, SubscriberId, Transport};
 use crate::{
-    batch::{Closed, Downstream},
-    eventlog::Head,
-    index::{Answer, Index, Missed, ResyncReason, Since},
-    model::{Batch, Entry, Frame, Position, ProductId},
-    telemetry::{ByTransport, Metrics},
+    index::{Index, Since},
+    model::ProductId,
+    telemetry::Metrics,
 };
 
 /// Limits of the hub.
@@ -40,18 +38,18 @@ pub struct HubConfig {
 /// The rooms.
 #[derive(Debug)]
 pub struct Hub {
-    config: HubConfig,
+    pub(super) config: HubConfig,
     pub(super) index: Arc<Index>,
     pub(super) metrics: Arc<Metrics>,
     /// Members per product. A room's entry in this map is also the product's critical section: recording a batch,
     /// and answering and joining a client, exclude each other there. Copy on write: a delivery walks the members of
     /// the moment its batch was recorded.
-    rooms: DashMap<ProductId, Arc<Vec<Arc<Subscriber>>>>,
+    pub(super) rooms: DashMap<ProductId, Arc<Vec<Arc<Subscriber>>>>,
     pub(super) subscribers: DashMap<SubscriberId, Arc<Subscriber>>,
     pub(super) debtors: Mutex<HashMap<SubscriberId, Arc<Subscriber>>>,
     /// Connections in at least one room.
     joined: AtomicUsize,
-    pending_windows: AtomicUsize,
+    pub(super) pending_windows: AtomicUsize,
     last_id: AtomicU64,
     streams_ended: AtomicBool,
 }
@@ -69,21 +67,6 @@ pub struct Counts {
     pub subscribers: usize,
 }
 
-/// What a client is answered for one product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It joined and said nothing of where it was.
-    Joined,
-    /// It has everything.
-    UpToDate,
-    /// What it missed was queued.
-    Events,
-    /// It must be told to refetch, which the caller does ([`Hub::answer_lost`]).
-    Resync(ResyncReason),
-    /// It knows more than this pod; it joined, if it asked to. Wait ([`Index::wait_applied`]) and ask again.
-    Ahead,
-}
-
 /// Why a client did not join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
@@ -95,22 +78,7 @@ pub enum JoinError {
     Gone,
 }
 
-impl Outcome {
-    /// The name on the wire; one that is [`Ahead`](Self::Ahead) for good is told to refetch.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Joined => "joined",
-            Self::UpToDate => "up_to_date",
-            Self::Events => "events",
-            Self::Resync(_) | Self::Ahead => "resync_required",
-        }
-    }
-}
-
 impl Hub {
-    /// Members served before the task yields: large rooms must not hold a thread (measured: same CPU, a third off
-    /// the latency tail).
-    const SLICE: usize = 256;
     /// The pace at which returning clients may refetch without a configured budget (contract section 8).
     const REFETCHES_PER_SEC: u64 = 500;
     /// Fewer viewers than this need no spread.
@@ -213,13 +181,6 @@ impl Hub {
         Ok(outcome)
     }
 
-    /// Answers what was missed, without joining.
-    pub fn resume(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId, since: Since) -> Outcome {
-        // Held empty or not, the room's entry is the product's critical section.
-        let _section = self.rooms.entry(product_id.clone());
-        self.answer(subscriber, product_id, since)
-    }
-
     /// Leaves a room. Leaving one it is not in does nothing.
     pub fn leave(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId) {
         let mut membership = subscriber.membership.lock();
@@ -228,35 +189,6 @@ impl Hub {
                 self.joined.fetch_sub(1, Ordering::Relaxed);
             }
             self.take_out(subscriber, product_id);
-        }
-    }
-
-    /// Tells a client to refetch products it asked about, one word a reason. Where it has no room now, it is told
-    /// when it has.
-    pub fn answer_lost(&self, subscriber: &Arc<Subscriber>, lost: &[(ResyncReason, ProductId)]) {
-        for reason in ResyncReason::ALL {
-            let of_reason = lost.iter().filter(|(r, _)| *r == reason);
-            let products: Vec<_> = of_reason.map(|(_, product_id)| product_id.clone()).collect();
-            if !products.is_empty() {
-                self.answer_resync(subscriber, reason, products);
-            }
-        }
-    }
-
-    fn answer_resync(&self, subscriber: &Arc<Subscriber>, reason: ResyncReason, products: Vec<ProductId>) {
-        let owe = |products: &[ProductId], wait| {
-            products.iter().for_each(|p| self.owe(subscriber, p, reason, wait));
-        };
-        let spread_ms = self.spread_ms();
-        if !subscriber.announced && spread_ms > 0 {
-            // It knows no spread, so its word waits its turn here.
-            return owe(&products, Duration::from_millis(rand::random_range(0..spread_ms)));
-        }
-        let covered = self.covered_for(subscriber);
-        match self.tell(subscriber, reason, Some(products), covered, subscriber.is_complete()) {
-            Ok(()) => {}
-            Err(Untold::Full { rest }) => owe(&rest.unwrap_or_default(), Duration::ZERO),
-            Err(Untold::Gone) => self.disconnect(subscriber.id),
         }
     }
 
@@ -311,132 +243,5 @@ impl Hub {
                 room.remove();
             }
         }
-    }
-
-    /// Queues what was missed. The caller holds the product's critical section.
-    fn answer(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId, since: Since) -> Outcome {
-        let outcome = match self.index.resume(product_id, since) {
-            Answer::UpToDate => Outcome::UpToDate,
-            Answer::Resync(reason) => Outcome::Resync(reason),
-            Answer::Ahead => Outcome::Ahead,
-            Answer::Events(missed) => self.replay(subscriber, missed),
-        };
-        self.metrics.resumed(match outcome {
-            Outcome::Ahead => "ahead",
-            told => told.as_str(),
-        });
-        outcome
-    }
-
-    /// All or nothing: if the queue fills up on the way, the client is told to refetch instead.
-    fn replay(&self, subscriber: &Arc<Subscriber>, missed: Missed) -> Outcome {
-        let mut previous = missed.previous;
-        for batch in self.batches(missed.entries) {
-            let parcel = Parcel::new(Frame::replay(&batch, previous));
-            if subscriber.lane.frame(&parcel, false) != Delivery::Sent {
-                return Outcome::Resync(ResyncReason::Slow);
-            }
-            previous = batch.cursor();
-        }
-        Outcome::Events
-    }
-
-    fn batches(&self, entries: Vec<Arc<Entry>>) -> Vec<Batch> {
-        let mut batches: Vec<Batch> = Vec::new();
-        for entry in entries {
-            let room = |b: &Batch| {
-                b.count() < self.config.batch_events_max
-                    && b.encoded_bytes() + entry.event.encoded_len() <= self.config.batch_bytes_max
-            };
-            match batches.last_mut() {
-                Some(batch) if room(batch) => batch.push(entry),
-                _ => batches.push(Batch::of(entry)),
-            }
-        }
-        batches
-    }
-
-    /// Hands a parcel to some members and notes what came of it.
-    fn deliver(&self, members: &[Arc<Subscriber>], parcel: &Parcel) {
-        let mut sent = [0_u64; 2];
-        for subscriber in members {
-            let transport = subscriber.lane.transport();
-            if self.leave_out(subscriber, parcel.frame.product_id()) {
-                self.failed(transport, &self.metrics.deliveries_full);
-                continue;
-            }
-            match subscriber.deliver(parcel) {
-                Delivery::Sent => sent[transport as usize] += 1,
-                Delivery::Full => {
-                    self.owe(subscriber, parcel.frame.product_id(), ResyncReason::Slow, Duration::ZERO);
-                    self.failed(transport, &self.metrics.deliveries_full);
-                }
-                Delivery::Gone => {
-                    self.failed(transport, &self.metrics.deliveries_gone);
-                    self.disconnect(subscriber.id);
-                }
-            }
-        }
-        self.metrics.deliveries.socketio.increment(sent[Transport::SocketIo as usize]);
-        self.metrics.deliveries.sse.increment(sent[Transport::Sse as usize]);
-    }
-
-    fn failed(&self, transport: Transport, counters: &ByTransport<metrics::Counter>) {
-        match transport {
-            Transport::SocketIo => counters.socketio.increment(1),
-            Transport::Sse => counters.sse.increment(1),
-        }
-    }
-
-    /// Records a batch and takes the members of that moment, in one critical section.
-    fn record(&self, batch: &Batch) -> (Position, Option<Arc<Vec<Arc<Subscriber>>>>) {
-        let slot = self.rooms.entry(batch.product_id().clone());
-        let previous = self.index.record(batch);
-        match slot {
-            Slot::Occupied(room) => (previous, Some(Arc::clone(room.get()))),
-            Slot::Vacant(_) => (previous, None),
-        }
-    }
-}
-
-#[async_trait]
-impl Downstream for Hub {
-    fn applied(&self, entry: &Entry) {
-        self.index.apply(entry);
-    }
-
-    async fn flush(&self, closed: Closed) {
-        let (previous, members) = self.record(&closed.batch);
-        let waited = self.index.log_time().micros() - closed.batch.oldest().log_time.micros();
-        self.metrics.append_to_flush.record(waited as f64 / 1e6);
-        let Some(members) = members else { return };
-        let parcel = Parcel::new(Frame::live(&closed.batch, previous, closed.covered, 0));
-        for (i, slice) in members.chunks(Self::SLICE).enumerate() {
-            if i > 0 {
-                tokio::task::yield_now().await;
-            }
-            self.deliver(slice, &parcel);
-        }
-    }
-
-    fn covered(&self, position: Position, pending_windows: usize) {
-        self.index.cover(position);
-        self.pending_windows.store(pending_windows, Ordering::Relaxed);
-        self.metrics.pending_windows.set(pending_windows as f64);
-    }
-
-    fn gap(&self, to: Position) {
-        tracing::warn!(%to, "events are missing from the log; every client is told to refetch");
-        // Debts first: from the moment the floor is raised a position above the gap looks complete.
-        self.owe_all(ResyncReason::Gap, self.index.progress().covered());
-        self.index.raise_floor(to);
-        self.pay_debts();
-    }
-
-    fn new_epoch(&self, head: Head) {
-        tracing::warn!(epoch = %head.position.epoch, "the log's history changed; every client is told to refetch");
-        self.owe_all(ResyncReason::LogReset, head.position.epoch.at(0));
-        self.index.reset(head);
-        self.pay_debts();
     }
 }

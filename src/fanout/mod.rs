@@ -4,16 +4,19 @@
 //! A subscriber that is slow never slows a product, and is never left with a silent gap ([`slow`]).
 
 mod beat;
+mod deliver;
 mod hub;
 mod lane;
+mod resume;
 mod slow;
 pub mod socketio;
 pub mod sse;
 mod subscriber;
 
 pub use beat::run_beats;
-pub use hub::{Counts, Hub, HubConfig, JoinError, Outcome};
+pub use hub::{Counts, Hub, HubConfig, JoinError};
 pub use lane::{Delivery, Lane, Parcel, PositionBeat, Resync, Transport};
+pub use resume::Outcome;
 pub use slow::run_debts;
 pub use subscriber::{Subscriber, SubscriberId};
 
