@@ -117,7 +117,7 @@ impl Hub {
         self.config.queue_max
     }
 
-    /// Takes a new connection. `opening`: no position is told to it until [`opened`](Self::opened).
+    /// Takes a new connection. `opening`: no position is told to it until [`Subscriber`] has been brought up to date.
     pub fn connect(&self, lane: Box<dyn Lane>, announced: bool, opening: bool) -> Arc<Subscriber> {
         let id = SubscriberId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         self.connections(lane.transport()).increment(1.0);

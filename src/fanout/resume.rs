@@ -21,7 +21,7 @@ pub enum Outcome {
     Events,
     /// It must be told to refetch, which the caller does ([`Hub::answer_lost`]).
     Resync(ResyncReason),
-    /// It knows more than this pod; it joined, if it asked to. Wait ([`Index::wait_applied`]) and ask again.
+    /// It knows more than this pod; it joined, if it asked to. Wait ([`wait_applied`](crate::index::Index::wait_applied)) and ask again.
     Ahead,
 }
 
