@@ -74,10 +74,11 @@ test-rust:
 	@echo 'test: units, integration, tidy, doc tests (cargo test)'
 	@cargo test
 
-# Cargo may have been told to build elsewhere, so it is asked where the binary is.
+# The binary that `cargo test` built: `cargo build` alone would build everything again, because the tests ask tokio for
+# one feature more. Cargo may have been told to build elsewhere, so it is asked where the binary is.
 test-e2e:
-	@echo 'test: building the gateway (cargo build)'
-	@cargo build
+	@echo 'test: building the gateway (cargo test --no-run)'
+	@cargo test --no-run --quiet
 	@echo 'test: the binary with real clients (npm test in tests/e2e)'
 	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
 	browser=$$(tests/setup browser) && \
