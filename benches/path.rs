@@ -10,11 +10,11 @@ use shelfcast::{
     batch::{BatchConfig, Closed, Downstream as _, Edge, Windows},
     clock::Clock,
     eventlog::Head,
-    fanout::{Delivery, Hub, HubConfig, Lane, Parcel, PositionBeat, Resync, Transport},
+    fanout::{Delivery, Hub, HubConfig, IfAhead, Lane, Parcel, PositionBeat, Resync},
     index::{Index, IndexConfig, Since},
     ingest::notify::{Form, parse},
     model::{Batch, Data, Entry, Epoch, Event, EventType, Frame, LogTime, Position, ProductId, Timestamp},
-    telemetry::Metrics,
+    telemetry::{Metrics, Transport},
 };
 use tokio::time::Instant;
 
@@ -118,7 +118,7 @@ impl Lane for Sink {
         Delivery::Sent
     }
 
-    fn resync(&self, _resync: &Resync) -> Delivery {
+    fn resync(&self, _resync: &Resync, _complete: bool) -> Delivery {
         Delivery::Sent
     }
 
@@ -148,8 +148,8 @@ fn delivering(c: &mut Criterion) {
     for members in [0_u64, 1, 100, 1_000, 10_000] {
         let hub = hub();
         for _ in 0..members {
-            let subscriber = hub.connect(Box::new(Sink), true, false);
-            hub.join(&subscriber, &product(1), None).unwrap();
+            let subscriber = hub.connect(Box::new(Sink), true);
+            hub.join(&subscriber, &product(1), None, IfAhead::Wait).unwrap();
         }
         let mut n = 0;
         group.throughput(Throughput::Elements(members.max(1)));

@@ -162,7 +162,10 @@ pub(super) async fn watch_head(log: Arc<dyn EventLog>, health: Arc<Health>, stop
             () = stop.cancelled() => return,
         }
         let Ok(head) = log.head().await else {
-            health.set(State::LogAway);
+            // Only a pod that was ready stays so without a log.
+            if health.is_ready() {
+                health.set(State::LogAway);
+            }
             continue;
         };
         let progress = health.hub.index().progress();

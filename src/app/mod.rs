@@ -188,7 +188,7 @@ impl Running {
     /// Sockets are closed at the transport: a Socket.IO client that is sent a disconnect packet does not come back.
     pub async fn drain(&self) {
         self.health.drain();
-        self.gate.close();
+        self.gate.close().await;
         self.tasks.stop();
         self.tasks.ended().await;
         self.hub.end_streams();

@@ -103,7 +103,7 @@ async fn count_refusal(State(metrics): State<Arc<Metrics>>, response: Response) 
 }
 
 async fn check_origin(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
-    if origins.allow_request(request.headers()) {
+    if origins.allow_request(request.headers(), request.uri()) {
         next.run(request).await
     } else {
         Problem::origin_not_allowed().into_response()

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BatchConfig, Closed, Windows};
 use crate::{
-    eventlog::{EventLog, Head, Tail, Tailed},
+    eventlog::{EventLog, Head, LogError, Tail, Tailed},
     model::{Entry, Position},
     telemetry::Metrics,
 };
@@ -85,18 +85,20 @@ impl Batcher {
 
     /// What was accepted before the drain is in the log; it leaves before the process does.
     async fn drain(mut self) {
-        if let Ok(head) = self.log.head().await {
-            while self.windows.applied().epoch == head.position.epoch
-                && self.windows.applied().n < head.position.n
-            {
-                match self.tail.next().await {
-                    Ok(tailed) => self.take(tailed).await,
-                    Err(_) => break,
-                }
-            }
+        if let Err(error) = self.read_to_head().await {
+            tracing::warn!(%error, "the log could not be read to its end; other processes deliver what is left");
         }
         let closed = self.windows.flush();
         self.leave(closed).await;
+    }
+
+    async fn read_to_head(&mut self) -> Result<(), LogError> {
+        let head = self.log.head().await?.position;
+        while self.windows.applied().epoch == head.epoch && self.windows.applied().n < head.n {
+            let tailed = self.tail.next().await?;
+            self.take(tailed).await;
+        }
+        Ok(())
     }
 
     async fn take(&mut self, tailed: Tailed) {

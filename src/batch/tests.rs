@@ -15,6 +15,8 @@ enum Step {
     Event { product: u8, data_bytes: usize },
     /// Time passes.
     Pause { ms: u64 },
+    /// Time passes, and nobody asks the windows to expire: the task is busy.
+    Stall { ms: u64 },
 }
 
 /// A batch that left, and when.
@@ -30,6 +32,8 @@ struct Run {
     /// When each event came in; event `n` is at `n - 1`.
     pushed: Vec<(u8, Instant)>,
     left: Vec<Left>,
+    /// The task was too busy to let windows expire in time.
+    stalled: bool,
 }
 
 const EPOCH_BITS: u64 = 5;
@@ -54,7 +58,8 @@ fn play(config: BatchConfig, steps: &[Step]) -> Run {
     let start = Epoch::from_random(EPOCH_BITS).at(0);
     let mut windows = Windows::new(config, start);
     let mut now = Instant::now();
-    let mut run = Run { config, pushed: Vec::new(), left: Vec::new() };
+    let stalled = steps.iter().any(|s| matches!(s, Step::Stall { .. }));
+    let mut run = Run { config, pushed: Vec::new(), left: Vec::new(), stalled };
     let mut held = BTreeSet::new();
     let leave = |run: &mut Run, held: &mut BTreeSet<u64>, closed: Vec<Closed>, at: Instant| {
         for closed in closed {
@@ -85,6 +90,7 @@ fn play(config: BatchConfig, steps: &[Step]) -> Run {
                 }
                 now = end;
             }
+            Step::Stall { ms } => now += Duration::from_millis(ms),
         }
         assert_eq!(windows.covered().n, held.first().map_or(run.pushed.len() as u64, |first| first - 1));
     }
@@ -109,8 +115,11 @@ impl Run {
                 assert_eq!(entry.event.product_id.as_str(), format!("p{product}"));
                 let before = newest.insert(product, entry.at.n);
                 assert!(before < Some(entry.at.n), "order within a product");
-                assert!(*at - pushed <= self.config.window, "an event waited too long");
+                assert!(self.stalled || *at - pushed <= self.config.window, "an event waited too long");
             }
+            let pushed = |entry: &Entry| self.pushed[entry.at.n as usize - 1].1;
+            let spans = pushed(batch.newest()) - pushed(batch.oldest());
+            assert!(batch.count() == 1 || spans < self.config.window, "a window was open too long");
         }
         assert_eq!(self.left.iter().map(|l| l.closed.batch.count()).sum::<usize>(), self.pushed.len());
     }
@@ -120,7 +129,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let event = (0..4_u8, prop_oneof![0..40_usize, 200..400_usize])
         .prop_map(|(product, data_bytes)| Step::Event { product, data_bytes });
     let pause = (0..400_u64).prop_map(|ms| Step::Pause { ms });
-    prop::collection::vec(prop_oneof![3 => event, 1 => pause], 0..120)
+    let stall = (0..800_u64).prop_map(|ms| Step::Stall { ms });
+    let on_time = prop::collection::vec(prop_oneof![3 => event.clone(), 1 => pause.clone()], 0..120);
+    let busy = prop::collection::vec(prop_oneof![6 => event, 1 => pause, 1 => stall], 0..120);
+    prop_oneof![on_time, busy]
 }
 
 fn configs() -> impl Strategy<Value = BatchConfig> {

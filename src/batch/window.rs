@@ -87,12 +87,13 @@ impl Windows {
         }
     }
 
-    /// Takes the next entry of the log and returns the batches that leave because of it, in order:
-    /// one that is full, one that must make room, or the entry itself at a leading edge.
+    /// Takes the next entry of the log and returns the batches that leave before or because of it, in order: those whose
+    /// time has come, one that is full, one that must make room, or the entry itself at a leading edge.
     pub fn push(&mut self, now: Instant, entry: Arc<Entry>) -> Vec<Closed> {
+        // A caller that comes late must not put an entry into a window whose time is over.
+        let mut left = self.expire(now);
         self.applied = entry.at;
         let product_id = entry.event.product_id.clone();
-        let mut left = Vec::new();
         if self.config.window.is_zero() {
             self.leave(Batch::of(entry), &mut left);
             return left;

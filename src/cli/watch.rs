@@ -69,7 +69,10 @@ fn follow(url: &str, last_id: &mut Option<String>) -> End {
         match line.split_once(": ") {
             Some(("event", name)) => event = name.to_owned(),
             Some(("id", id)) => *last_id = Some(id.to_owned()),
-            Some(("data", data)) if event != "position" && !say(data) => return End::Done,
+            Some(("data", data)) if event == "batched_product_update" && !say(data) => return End::Done,
+            Some(("data", data)) if event == "resync_required" => {
+                fail(0, &format!("events may be missing, refetch: {data}"));
+            }
             _ if line.is_empty() => event.clear(),
             _ => {}
         }

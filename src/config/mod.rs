@@ -97,6 +97,14 @@ impl Config {
         let log_filter = r.get("LOG_LEVEL", log_filter);
         let log_format = r.get("LOG_FORMAT", log_format);
         let _redis = r.get("REDIS_URL", read::no_redis_yet);
+        if let (Ok(retention_secs), Ok(window_ms)) = (&retention_secs, &window_ms) {
+            // What waits in a window must not be forgotten before it leaves.
+            r.expect(
+                retention_secs * 1_000 >= window_ms * 2,
+                "LOG_RETENTION_SECS",
+                "at least twice BATCH_WINDOW_MS",
+            );
+        }
         r.finish()?;
 
         let listen = SocketAddr::new(host?, port?);

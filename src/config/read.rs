@@ -1,6 +1,11 @@
 //! Reading: where a value comes from, and what each may be.
 
-use std::{collections::HashMap, fmt, net::IpAddr, ops::RangeInclusive};
+use std::{
+    collections::HashMap,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
+};
 
 use axum::http::Uri;
 use rand::distr::{Alphanumeric, SampleString};
@@ -110,6 +115,13 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Notes a setting that is good by itself but not with another.
+    pub(super) fn expect(&mut self, good: bool, name: &str, expected: &str) {
+        if !good {
+            self.bad.push(BadSetting { name: name.into(), given: None, expected: expected.into() });
+        }
+    }
+
     pub(super) fn finish(self) -> Result<(), BadSettings> {
         if self.bad.is_empty() { Ok(()) } else { Err(BadSettings(self.bad)) }
     }
@@ -140,16 +152,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Only production is strict, and however it is spelt.
 pub(super) fn environment(text: &str) -> Result<Environment, String> {
-    match text {
-        "development" | "test" => Ok(Environment::Development),
-        "production" | "staging" => Ok(Environment::Production),
-        _ => Err("development, test, staging or production".into()),
+    match text.to_ascii_lowercase().as_str() {
+        "production" | "prod" => Ok(Environment::Production),
+        _ => Ok(Environment::Development),
     }
 }
 
 pub(super) fn host(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| "an IP address".into())
+    match text {
+        "localhost" => Ok(Ipv4Addr::LOCALHOST.into()),
+        _ => text.parse().map_err(|_| "an IP address, or localhost".into()),
+    }
 }
 
 pub(super) fn port(text: &str) -> Result<u16, String> {

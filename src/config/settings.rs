@@ -30,10 +30,14 @@ const fn secret(setting: Setting) -> Setting {
 /// Every setting, in the order the documentation shows them.
 pub const SETTINGS: &[Setting] = &[
     alias("WEBSOCKET_PORT", setting("PORT", "3003", "TCP port to listen on")),
-    setting("HOST", "0.0.0.0", "IP address to listen on"),
+    setting("HOST", "0.0.0.0", "IP address to listen on, or localhost"),
     alias(
         "NODE_ENV",
-        setting("APP_ENV", "development", "development, or production: strict keys and origins, no console"),
+        setting(
+            "APP_ENV",
+            "development",
+            "production: strict keys and origins, no console; anything else is development",
+        ),
     ),
     setting(
         "FRONTEND_URL",

@@ -5,8 +5,11 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{Delivery, Hub, PositionBeat, Subscriber, Transport};
-use crate::model::{Position, ProductId};
+use super::{Delivery, Hub, PositionBeat, Subscriber, subscriber::Membership};
+use crate::{
+    model::{Position, ProductId},
+    telemetry::Transport,
+};
 
 /// Seconds between two beats of an announced Socket.IO client (contract section 5).
 const SOCKETIO_EVERY: u64 = 20;
@@ -53,36 +56,33 @@ impl Hub {
         if subscriber.lane.transport() == Transport::SocketIo && !subscriber.announced {
             return;
         }
-        let beat = self.position_for(subscriber);
-        match subscriber.lane.beat(beat.as_ref()) {
-            Delivery::Sent => {
-                if let Some(beat) = beat {
-                    subscriber.membership.lock().last_beat = beat.cursor;
-                }
+        // Covered first, standing after: what this position covers was delivered, or became a debt, before it moved.
+        let covered = self.index.progress().covered();
+        // Held until the beat is queued, so that a join comes wholly before it or wholly after.
+        let mut membership = subscriber.membership.lock();
+        // A client that has not joined yet would take the position for its products and skip what it missed.
+        let tells = !membership.products.is_empty()
+            && subscriber.update(|standing| {
+                !standing.opening && standing.told(covered) == covered && standing.debt.is_none()
+            });
+        let beat = tells.then(|| self.position(&membership, covered));
+        let told = subscriber.lane.beat(beat.as_ref());
+        match told {
+            Delivery::Sent if tells => membership.last_beat = covered,
+            // What does not fit is told by the next one.
+            Delivery::Sent | Delivery::Full => {}
+            Delivery::Gone => {
+                drop(membership);
+                self.disconnect(subscriber.id);
             }
-            // The next one tells what this one would have.
-            Delivery::Full => {}
-            Delivery::Gone => self.disconnect(subscriber.id),
         }
     }
 
-    /// Where it stands; `None` while it is being brought up to date or is owed a word to refetch.
-    fn position_for(&self, subscriber: &Subscriber) -> Option<PositionBeat> {
-        // Covered first, debts after: what this position covers was delivered, or became a debt, before it moved.
-        let cursor = self.index.progress().covered();
-        if !subscriber.is_complete() {
-            return None;
-        }
-        let membership = subscriber.membership.lock();
-        if membership.products.is_empty() {
-            // A client that has not joined yet would take the position for its products and skip what it missed.
-            return None;
-        }
+    fn position(&self, membership: &Membership, cursor: Position) -> PositionBeat {
         let last = membership.last_beat;
         let last_n = if last.epoch == cursor.epoch { last.n } else { 0 };
         let changed = |at: &Position| at.epoch == cursor.epoch && at.n > last_n && at.n <= cursor.n;
         let newest = |p: &ProductId| Some((p.clone(), self.index.newest(p).filter(changed)?));
-        let products = membership.products.iter().filter_map(newest).collect();
-        Some(PositionBeat { cursor, products })
+        PositionBeat { cursor, products: membership.products.iter().filter_map(newest).collect() }
     }
 }

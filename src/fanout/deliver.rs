@@ -1,20 +1,17 @@
 //! Delivery: each batch to each member of its room, by name, with an answer for each.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
 use dashmap::Entry as Slot;
 
-use super::{Delivery, Hub, Parcel, Subscriber, Transport};
+use super::{Delivery, Hub, Parcel, Subscriber};
 use crate::{
     batch::{Closed, Downstream},
     eventlog::Head,
     index::ResyncReason,
     model::{Batch, Entry, Frame, Position},
-    telemetry::ByTransport,
+    telemetry::Transport,
 };
 
 #[async_trait]
@@ -45,17 +42,17 @@ impl Downstream for Hub {
 
     fn gap(&self, to: Position) {
         tracing::warn!(%to, "events are missing from the log; every client is told to refetch");
-        // Debts first: from the moment the floor is raised a position above the gap looks complete.
-        self.owe_all(ResyncReason::Gap, self.index.progress().covered());
+        // Who joins from here on is judged by the new floor; who joined before is owed; only then is the gap covered.
         self.index.raise_floor(to);
-        self.pay_debts();
+        self.owe_all(ResyncReason::Gap);
+        self.index.skip_to(to);
     }
 
     fn new_epoch(&self, head: Head) {
         tracing::warn!(epoch = %head.position.epoch, "the log's history changed; every client is told to refetch");
-        self.owe_all(ResyncReason::LogReset, head.position.epoch.at(0));
+        // No position of the new epoch is told to a connection before the word that this makes it owed.
         self.index.reset(head);
-        self.pay_debts();
+        self.owe_all(ResyncReason::LogReset);
     }
 }
 
@@ -66,33 +63,27 @@ impl Hub {
 
     /// Hands a parcel to some members and notes what came of it.
     fn deliver(&self, members: &[Arc<Subscriber>], parcel: &Parcel) {
-        let mut sent = [0_u64; 2];
+        let mut sent = [0_u64; Transport::ALL.len()];
         for subscriber in members {
             let transport = subscriber.lane.transport();
             if self.leave_out(subscriber, parcel.frame.product_id()) {
-                self.failed(transport, &self.metrics.deliveries_full);
+                self.metrics.deliveries_owed.of(transport).increment(1);
                 continue;
             }
             match subscriber.deliver(parcel) {
                 Delivery::Sent => sent[transport as usize] += 1,
                 Delivery::Full => {
-                    self.owe(subscriber, parcel.frame.product_id(), ResyncReason::Slow, Duration::ZERO);
-                    self.failed(transport, &self.metrics.deliveries_full);
+                    self.owe(subscriber, parcel.frame.product_id(), ResyncReason::Slow);
+                    self.metrics.deliveries_full.of(transport).increment(1);
                 }
                 Delivery::Gone => {
-                    self.failed(transport, &self.metrics.deliveries_gone);
+                    self.metrics.deliveries_gone.of(transport).increment(1);
                     self.disconnect(subscriber.id);
                 }
             }
         }
-        self.metrics.deliveries.socketio.increment(sent[Transport::SocketIo as usize]);
-        self.metrics.deliveries.sse.increment(sent[Transport::Sse as usize]);
-    }
-
-    fn failed(&self, transport: Transport, counters: &ByTransport<metrics::Counter>) {
-        match transport {
-            Transport::SocketIo => counters.socketio.increment(1),
-            Transport::Sse => counters.sse.increment(1),
+        for transport in Transport::ALL {
+            self.metrics.deliveries.of(transport).increment(sent[transport as usize]);
         }
     }
 

@@ -14,12 +14,13 @@ use std::{
 
 use dashmap::{DashMap, Entry as Slot};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
-use super::{Lane, Outcome, Subscriber, SubscriberId, Transport};
+use super::{IfAhead, Lane, Outcome, Subscriber, SubscriberId};
 use crate::{
     index::{Index, Since},
     model::ProductId,
-    telemetry::Metrics,
+    telemetry::{Metrics, Transport},
 };
 
 /// Limits of the hub.
@@ -52,6 +53,8 @@ pub struct Hub {
     pub(super) pending_windows: AtomicUsize,
     last_id: AtomicU64,
     streams_ended: AtomicBool,
+    /// Many debts were made at once.
+    pub(super) debts_due: Notify,
 }
 
 /// Figures for `/health`.
@@ -99,6 +102,7 @@ impl Hub {
             pending_windows: AtomicUsize::new(0),
             last_id: AtomicU64::new(0),
             streams_ended: AtomicBool::new(false),
+            debts_due: Notify::new(),
         }
     }
 
@@ -117,13 +121,19 @@ impl Hub {
         self.config.queue_max
     }
 
-    /// Takes a new connection. `opening`: no position is told to it until [`Subscriber`] has been brought up to date.
-    pub fn connect(&self, lane: Box<dyn Lane>, announced: bool, opening: bool) -> Arc<Subscriber> {
+    /// Takes a new connection.
+    pub fn connect(&self, lane: Box<dyn Lane>, announced: bool) -> Arc<Subscriber> {
         let id = SubscriberId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
-        self.connections(lane.transport()).increment(1.0);
+        self.metrics.connections.of(lane.transport()).increment(1.0);
         let covered = self.index.progress().covered();
-        let subscriber = Arc::new(Subscriber::new(id, announced, lane, opening, covered));
+        let subscriber = Arc::new(Subscriber::new(id, announced, lane, covered));
         self.subscribers.insert(id, Arc::clone(&subscriber));
+        // A new epoch may have begun before it was in the list of those who are told.
+        subscriber.update(|standing| {
+            if standing.debt.is_none() {
+                standing.epoch = self.index.progress().epoch;
+            }
+        });
         subscriber
     }
 
@@ -138,7 +148,7 @@ impl Hub {
             return;
         };
         self.debtors.lock().remove(&id);
-        self.connections(subscriber.lane.transport()).decrement(1.0);
+        self.metrics.connections.of(subscriber.lane.transport()).decrement(1.0);
         let mut membership = subscriber.membership.lock();
         membership.open = false;
         let products = std::mem::take(&mut membership.products);
@@ -159,6 +169,7 @@ impl Hub {
         subscriber: &Arc<Subscriber>,
         product_id: &ProductId,
         since: Option<Since>,
+        if_ahead: IfAhead,
     ) -> Result<Outcome, JoinError> {
         let mut membership = subscriber.membership.lock();
         if !membership.open {
@@ -169,7 +180,11 @@ impl Hub {
             return Err(JoinError::TooManyProducts);
         }
         let mut room = self.rooms.entry(product_id.clone()).or_default();
-        let outcome = since.map_or(Outcome::Joined, |since| self.answer(subscriber, product_id, since));
+        let answer = since.map_or(Ok(Outcome::Joined), |s| self.answer(subscriber, product_id, s, if_ahead));
+        let outcome = answer.unwrap_or_else(|reason| {
+            self.owe(subscriber, product_id, reason);
+            Outcome::Resync
+        });
         if new {
             Arc::make_mut(&mut room).push(Arc::clone(subscriber));
             if membership.products.is_empty() {
@@ -189,6 +204,7 @@ impl Hub {
                 self.joined.fetch_sub(1, Ordering::Relaxed);
             }
             self.take_out(subscriber, product_id);
+            subscriber.update(|standing| standing.debt.iter_mut().for_each(|debt| debt.forget(product_id)));
         }
     }
 
@@ -225,18 +241,11 @@ impl Hub {
         }
     }
 
-    fn connections(&self, transport: Transport) -> &metrics::Gauge {
-        match transport {
-            Transport::SocketIo => &self.metrics.connections.socketio,
-            Transport::Sse => &self.metrics.connections.sse,
-        }
-    }
-
     fn take_out(&self, subscriber: &Subscriber, product_id: &ProductId) {
         self.metrics.subscriptions.decrement(1.0);
         if let Slot::Occupied(mut room) = self.rooms.entry(product_id.clone()) {
             let members = Arc::make_mut(room.get_mut());
-            if let Some(at) = members.iter().position(|s| s.id == subscriber.id) {
+            if let Some(at) = members.iter().position(|s| std::ptr::eq(Arc::as_ptr(s), subscriber)) {
                 members.swap_remove(at);
             }
             if members.is_empty() {

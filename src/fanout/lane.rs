@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::{
     index::ResyncReason,
     model::{Frame, Position, ProductId},
+    telemetry::Transport,
 };
 
 /// One connection's way out. Every call returns at once: what cannot be queued now is not queued.
@@ -22,8 +23,8 @@ pub trait Lane: fmt::Debug + Send + Sync + 'static {
     /// tell that position (SSE `id:`).
     fn frame(&self, parcel: &Parcel, complete: bool) -> Delivery;
 
-    /// Queues the word to refetch. Only for announced clients.
-    fn resync(&self, resync: &Resync) -> Delivery;
+    /// Queues the word to refetch. Only for announced clients. `complete`: as for a frame, once this is queued.
+    fn resync(&self, resync: &Resync, complete: bool) -> Delivery;
 
     /// Queues the regular word of where the connection stands; `None`: that cannot be told now, keep it alive only.
     fn beat(&self, beat: Option<&PositionBeat>) -> Delivery;
@@ -42,15 +43,6 @@ pub enum Delivery {
     Full,
     /// The connection is no more.
     Gone,
-}
-
-/// The transports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// Socket.IO, over WebSocket or polling.
-    SocketIo,
-    /// Server-Sent Events.
-    Sse,
 }
 
 /// A frame on its way to many, with the forms that transports share among their connections.
@@ -89,9 +81,6 @@ pub struct Resync {
     pub cursor: Position,
     /// Clients spread their refetches over this time.
     pub spread_ms: u64,
-    /// No debt is left: the position may be told.
-    #[serde(skip)]
-    pub complete: bool,
 }
 
 fn reason<S: serde::Serializer>(reason: &ResyncReason, serializer: S) -> Result<S::Ok, S::Error> {

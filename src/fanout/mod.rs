@@ -15,8 +15,8 @@ mod subscriber;
 
 pub use beat::run_beats;
 pub use hub::{Counts, Hub, HubConfig, JoinError};
-pub use lane::{Delivery, Lane, Parcel, PositionBeat, Resync, Transport};
-pub use resume::Outcome;
+pub use lane::{Delivery, Lane, Parcel, PositionBeat, Resync};
+pub use resume::{IfAhead, Outcome};
 pub use slow::run_debts;
 pub use subscriber::{Subscriber, SubscriberId};
 

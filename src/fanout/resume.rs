@@ -2,9 +2,9 @@
 //!
 //! What was missed is the index's to say; this queues it, in the product's critical section.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use super::{Delivery, Hub, Parcel, Subscriber, slow::Untold};
+use super::{Delivery, Hub, Parcel, Subscriber};
 use crate::{
     index::{Answer, Missed, ResyncReason, Since},
     model::{Batch, Entry, Frame, ProductId},
@@ -19,10 +19,19 @@ pub enum Outcome {
     UpToDate,
     /// What it missed was queued.
     Events,
-    /// It must be told to refetch, which the caller does ([`Hub::answer_lost`]).
-    Resync(ResyncReason),
-    /// It knows more than this pod; it joined, if it asked to. Wait ([`wait_applied`](crate::index::Index::wait_applied)) and ask again.
+    /// It is owed a word to refetch ([`Hub::pay`] tells it now, if there is room).
+    Resync,
+    /// It knows more than this pod. Wait ([`wait_applied`](crate::index::Index::wait_applied)) and ask again.
     Ahead,
+}
+
+/// What is done about a client that knows more than this pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfAhead {
+    /// It is told so, and waits.
+    Wait,
+    /// It has waited: it knows of events that never came, and is told to refetch.
+    GiveUp,
 }
 
 impl Outcome {
@@ -32,79 +41,72 @@ impl Outcome {
             Self::Joined => "joined",
             Self::UpToDate => "up_to_date",
             Self::Events => "events",
-            Self::Resync(_) | Self::Ahead => "resync_required",
+            Self::Resync | Self::Ahead => "resync_required",
         }
     }
 }
 
 impl Hub {
     /// Answers what was missed, without joining.
-    pub fn resume(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId, since: Since) -> Outcome {
+    pub fn resume(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        product_id: &ProductId,
+        since: Since,
+        if_ahead: IfAhead,
+    ) -> Outcome {
+        let tracked = subscriber.membership.lock().products.contains(product_id);
         // Held empty or not, the room's entry is the product's critical section.
         let _section = self.rooms.entry(product_id.clone());
-        self.answer(subscriber, product_id, since)
-    }
-
-    /// Tells a client to refetch products it asked about, one word a reason. Where it has no room now, it is told
-    /// when it has.
-    pub fn answer_lost(&self, subscriber: &Arc<Subscriber>, lost: &[(ResyncReason, ProductId)]) {
-        for reason in ResyncReason::ALL {
-            let of_reason = lost.iter().filter(|(r, _)| *r == reason);
-            let products: Vec<_> = of_reason.map(|(_, product_id)| product_id.clone()).collect();
-            if !products.is_empty() {
-                self.answer_resync(subscriber, reason, products);
+        match self.answer(subscriber, product_id, since, if_ahead) {
+            Ok(outcome) => outcome,
+            Err(reason) if tracked => {
+                self.owe(subscriber, product_id, reason);
+                Outcome::Resync
+            }
+            Err(reason) => {
+                self.tell_untracked(subscriber, product_id, reason);
+                Outcome::Resync
             }
         }
     }
 
-    fn answer_resync(&self, subscriber: &Arc<Subscriber>, reason: ResyncReason, products: Vec<ProductId>) {
-        let owe = |products: &[ProductId], wait| {
-            products.iter().for_each(|p| self.owe(subscriber, p, reason, wait));
-        };
-        let spread_ms = self.spread_ms();
-        if !subscriber.announced && spread_ms > 0 {
-            // It knows no spread, so its word waits its turn here.
-            return owe(&products, Duration::from_millis(rand::random_range(0..spread_ms)));
-        }
-        let covered = self.covered_for(subscriber);
-        match self.tell(subscriber, reason, Some(products), covered, subscriber.is_complete()) {
-            Ok(()) => {}
-            Err(Untold::Full { rest }) => owe(&rest.unwrap_or_default(), Duration::ZERO),
-            Err(Untold::Gone) => self.disconnect(subscriber.id),
-        }
-    }
-
-    /// Queues what was missed. The caller holds the product's critical section.
+    /// Queues what was missed; `Err`: the client must be told to refetch. The caller holds the product's critical
+    /// section, and makes the word a debt in it: no live batch may come in between.
     pub(super) fn answer(
         &self,
         subscriber: &Arc<Subscriber>,
         product_id: &ProductId,
         since: Since,
-    ) -> Outcome {
-        let outcome = match self.index.resume(product_id, since) {
-            Answer::UpToDate => Outcome::UpToDate,
-            Answer::Resync(reason) => Outcome::Resync(reason),
-            Answer::Ahead => Outcome::Ahead,
+        if_ahead: IfAhead,
+    ) -> Result<Outcome, ResyncReason> {
+        let answer = match self.index.resume(product_id, since) {
+            Answer::UpToDate => Ok(Outcome::UpToDate),
+            Answer::Resync(reason) => Err(reason),
+            Answer::Ahead if if_ahead == IfAhead::Wait => Ok(Outcome::Ahead),
+            Answer::Ahead => Err(ResyncReason::Gap),
             Answer::Events(missed) => self.replay(subscriber, missed),
         };
-        self.metrics.resumed(match outcome {
-            Outcome::Ahead => "ahead",
-            told => told.as_str(),
-        });
-        outcome
+        let outcome = match answer {
+            Ok(Outcome::Ahead) => "ahead",
+            Ok(outcome) => outcome.as_str(),
+            Err(_) => Outcome::Resync.as_str(),
+        };
+        self.metrics.resumes.of(outcome).increment(1);
+        answer
     }
 
     /// All or nothing: if the queue fills up on the way, the client is told to refetch instead.
-    fn replay(&self, subscriber: &Arc<Subscriber>, missed: Missed) -> Outcome {
+    fn replay(&self, subscriber: &Arc<Subscriber>, missed: Missed) -> Result<Outcome, ResyncReason> {
         let mut previous = missed.previous;
         for batch in self.batches(missed.entries) {
             let parcel = Parcel::new(Frame::replay(&batch, previous));
             if subscriber.lane.frame(&parcel, false) != Delivery::Sent {
-                return Outcome::Resync(ResyncReason::Slow);
+                return Err(ResyncReason::Slow);
             }
             previous = batch.cursor();
         }
-        Outcome::Events
+        Ok(Outcome::Events)
     }
 
     fn batches(&self, entries: Vec<Arc<Entry>>) -> Vec<Batch> {

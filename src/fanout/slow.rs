@@ -4,7 +4,7 @@
 //! refetch. Until then no position is told to it, and no later batch of what it missed is sent, so that a cut in
 //! between cannot make it resume behind its gap.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -15,75 +15,91 @@ use crate::{
     model::{Frame, Position, ProductId},
 };
 
-/// What a connection is owed.
+/// What a connection is owed. Only products it tracks, so it is bounded as they are.
 #[derive(Debug)]
 pub(super) struct Debt {
-    reason: ResyncReason,
-    scope: Scope,
+    /// Everything it tracks. Only for announced clients: plain ones are told product by product.
+    all: Option<ResyncReason>,
+    products: BTreeMap<ProductId, ResyncReason>,
     /// The covered position when the debt began: all that may be told of a position until it is paid.
-    since: Position,
+    pub(super) since: Position,
     /// Not before this moment.
     due: Instant,
 }
 
-#[derive(Debug)]
-enum Scope {
-    /// Everything it tracks.
-    All,
-    /// These products; at most as many as one connection may track.
-    Products(HashSet<ProductId>),
-}
+impl Debt {
+    pub(super) fn new(since: Position, due: Instant) -> Self {
+        Self { all: None, products: BTreeMap::new(), since, due }
+    }
 
-/// Why a client was not told, or not of everything.
-#[derive(Debug)]
-pub(super) enum Untold {
-    /// Its queue is full; these are left (`None`: all it tracks).
-    Full {
-        /// What it was not told of.
-        rest: Option<Vec<ProductId>>,
-    },
-    /// Nobody is there any more.
-    Gone,
+    /// It is due at `due` at the latest.
+    pub(super) fn hasten(&mut self, due: Instant) {
+        self.due = self.due.min(due);
+    }
+
+    /// The subscriber left this room; what it missed there concerns it no more.
+    pub(super) fn forget(&mut self, product_id: &ProductId) {
+        self.products.remove(product_id);
+    }
 }
 
 /// How often debts are looked at. A slow connection drains in its own time; a quarter second later is soon enough.
 const PAY_EVERY: Duration = Duration::from_millis(250);
+/// Debtors looked at before the task yields.
+const SLICE: usize = 256;
 
-/// Pays debts until `stop`.
+/// Pays debts until `stop`: at once when history broke, and regularly for those who drain.
 pub async fn run_debts(hub: Arc<Hub>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(PAY_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ticks.tick() => hub.pay_debts(),
+            _ = ticks.tick() => {}
+            () = hub.debts_due.notified() => {}
             () = stop.cancelled() => return,
         }
+        hub.pay_debts().await;
     }
 }
 
 impl Hub {
-    /// Notes that `subscriber` missed something of `product_id`, and is to be told after `wait`.
-    pub(super) fn owe(
-        &self,
-        subscriber: &Arc<Subscriber>,
-        product_id: &ProductId,
-        reason: ResyncReason,
-        wait: Duration,
-    ) {
-        let since = self.index.progress().covered();
-        let mut debt = subscriber.debt.lock();
-        let debt_ref = debt.get_or_insert_with(|| Debt {
-            reason,
-            scope: Scope::Products(HashSet::new()),
-            since,
-            due: Instant::now() + wait,
+    /// Notes that `subscriber` missed something of a product it tracks. A plain client that comes back waits its turn
+    /// in the spread, because it knows none.
+    pub(super) fn owe(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId, reason: ResyncReason) {
+        let spread_ms = self.spread_ms();
+        let waits = !subscriber.announced && reason != ResyncReason::Slow && spread_ms > 0;
+        let wait_ms = if waits { rand::random_range(0..spread_ms) } else { 0 };
+        let due = Instant::now() + Duration::from_millis(wait_ms);
+        let covered = self.index.progress().covered();
+        subscriber.update(|standing| {
+            let debt = standing.debt(covered, due);
+            debt.products.entry(product_id.clone()).or_insert(reason);
         });
-        if let Scope::Products(products) = &mut debt_ref.scope {
-            products.insert(product_id.clone());
-        }
-        subscriber.note_debt(true);
-        drop(debt);
         self.debtors.lock().insert(subscriber.id, Arc::clone(subscriber));
+    }
+
+    /// Notes that every subscriber missed something of everything it tracks. Announced clients are told at once and
+    /// spread themselves; plain ones are told evenly over the spread.
+    pub(super) fn owe_all(&self, reason: ResyncReason) {
+        let spread = Duration::from_millis(self.spread_ms());
+        let everyone: Vec<_> = self.subscribers.iter().map(|s| Arc::clone(s.value())).collect();
+        let count = u32::try_from(everyone.len()).unwrap_or(u32::MAX).max(1);
+        let covered = self.index.progress().covered();
+        let now = Instant::now();
+        for (i, subscriber) in (0_u32..).zip(everyone) {
+            let tracked = subscriber.membership.lock().products.clone();
+            let wait = if subscriber.announced { Duration::ZERO } else { spread * i / count };
+            subscriber.update(|standing| {
+                let debt = standing.debt(covered, now + wait);
+                if subscriber.announced {
+                    debt.all = Some(reason);
+                } else {
+                    debt.products.extend(tracked.into_iter().map(|product_id| (product_id, reason)));
+                }
+            });
+            self.debtors.lock().insert(subscriber.id, subscriber);
+        }
+        self.debts_due.notify_one();
     }
 
     /// Whether a live batch of `product_id` is to be left out, because the subscriber is owed a word about that product.
@@ -94,127 +110,135 @@ impl Hub {
         if subscriber.is_complete() {
             return false;
         }
-        let mut debt = subscriber.debt.lock();
-        let Some(debt) = debt.as_mut() else {
-            return false;
-        };
-        let owed = match &debt.scope {
-            Scope::All => true,
-            Scope::Products(products) => products.contains(product_id),
-        };
-        if owed {
-            debt.due = Instant::now();
-        }
-        owed
-    }
-
-    /// Notes that every subscriber missed something of everything it tracks. Announced clients are told at once and
-    /// spread themselves; plain ones know no spread, so their words leave evenly over it.
-    pub(super) fn owe_all(&self, reason: ResyncReason, since: Position) {
-        let spread = Duration::from_millis(self.spread_ms());
-        let everyone: Vec<_> = self.subscribers.iter().map(|s| Arc::clone(s.value())).collect();
-        let count = u32::try_from(everyone.len()).unwrap_or(u32::MAX).max(1);
-        let now = Instant::now();
-        let mut debtors = self.debtors.lock();
-        for (i, subscriber) in (0_u32..).zip(everyone) {
-            let wait = if subscriber.announced { Duration::ZERO } else { spread * i / count };
-            let mut debt = subscriber.debt.lock();
-            *debt = Some(Debt { reason, scope: Scope::All, since, due: now + wait });
-            subscriber.note_debt(true);
-            drop(debt);
-            debtors.insert(subscriber.id, subscriber);
-        }
+        subscriber.update(|standing| match &mut standing.debt {
+            Some(debt) if debt.all.is_some() || debt.products.contains_key(product_id) => {
+                debt.due = Instant::now();
+                true
+            }
+            _ => false,
+        })
     }
 
     /// Tells every debtor that has room what it is owed.
-    pub fn pay_debts(&self) {
+    pub(super) async fn pay_debts(&self) {
         let debtors: Vec<_> = self.debtors.lock().values().cloned().collect();
-        for subscriber in debtors {
-            if self.pay(&subscriber) {
-                self.debtors.lock().remove(&subscriber.id);
-                // A debt made between the payment and the line above must not lose its place.
-                if subscriber.debt.lock().is_some() {
-                    self.debtors.lock().insert(subscriber.id, subscriber);
-                }
-            }
+        for slice in debtors.chunks(SLICE) {
+            slice.iter().for_each(|subscriber| self.pay(subscriber));
+            tokio::task::yield_now().await;
         }
     }
 
-    /// True: nothing is owed any more, or the subscriber is gone.
-    fn pay(&self, subscriber: &Arc<Subscriber>) -> bool {
+    /// Tells a debtor what it is owed, if that is due and it has room; otherwise it stays a debtor.
+    pub fn pay(&self, subscriber: &Arc<Subscriber>) {
         // Read before the lock: a batch that this position covers was delivered, or became a debt, before it moved.
         let covered = self.index.progress().covered();
-        let mut slot = subscriber.debt.lock();
-        let Some(debt) = slot.as_mut() else {
-            return true;
-        };
-        if debt.due > Instant::now() {
-            return false;
-        }
-        let products = match &debt.scope {
-            Scope::All => None,
-            Scope::Products(products) => Some(products.iter().cloned().collect()),
-        };
-        let reason = debt.reason;
-        match self.tell(subscriber, reason, products, covered, !subscriber.is_opening()) {
-            Ok(()) => {
-                *slot = None;
-                subscriber.note_debt(false);
-                true
+        let paid = subscriber.update(|standing| {
+            let opening = standing.opening;
+            let Some(debt) = standing.debt.as_mut() else { return Delivery::Sent };
+            if debt.due > Instant::now() {
+                return Delivery::Full;
             }
-            Err(Untold::Full { rest }) => {
-                debt.scope = rest.map_or(Scope::All, |rest| Scope::Products(rest.into_iter().collect()));
-                false
+            let told = self.tell(subscriber, debt, covered, !opening);
+            if told == Delivery::Sent {
+                standing.debt = None;
+                standing.epoch = covered.epoch;
             }
-            Err(Untold::Gone) => {
-                drop(slot);
-                self.disconnect(subscriber.id);
-                true
+            told
+        });
+        match paid {
+            Delivery::Sent => {
+                self.debtors.lock().remove(&subscriber.id);
+                // A debt made between the payment and the line above must not lose its place.
+                if subscriber.has_debt() {
+                    self.debtors.lock().insert(subscriber.id, Arc::clone(subscriber));
+                }
             }
+            Delivery::Full => {}
+            Delivery::Gone => self.disconnect(subscriber.id),
         }
     }
 
-    /// Tells a client to refetch, in the form it knows; `products`: `None` is all it tracks.
-    pub(super) fn tell(
+    /// Tells a client of its debt, in the form it knows. What was told is struck out, so that a client with little
+    /// room is told bit by bit.
+    fn tell(&self, subscriber: &Subscriber, debt: &mut Debt, covered: Position, complete: bool) -> Delivery {
+        if let Some(reason) = debt.all {
+            debt.products.clear();
+            return self.tell_announced(subscriber, reason, None, covered, complete);
+        }
+        for reason in ResyncReason::ALL {
+            let of_reason = debt.products.iter().filter(|(_, r)| **r == reason);
+            let products: Vec<_> = of_reason.map(|(product_id, _)| product_id.clone()).collect();
+            if products.is_empty() {
+                continue;
+            }
+            if subscriber.announced {
+                let last = complete && products.len() == debt.products.len();
+                match self.tell_announced(subscriber, reason, Some(products), covered, last) {
+                    Delivery::Sent => debt.products.retain(|_, r| *r != reason),
+                    failed => return failed,
+                }
+                continue;
+            }
+            for product_id in products {
+                match self.tell_plain(subscriber, reason, &product_id, covered) {
+                    Delivery::Sent => debt.products.remove(&product_id),
+                    failed => return failed,
+                };
+            }
+        }
+        Delivery::Sent
+    }
+
+    /// Tells a client to refetch a product it asked about but does not track. If it has no room, its own timeout tells.
+    pub(super) fn tell_untracked(
+        &self,
+        subscriber: &Subscriber,
+        product_id: &ProductId,
+        reason: ResyncReason,
+    ) {
+        let covered = self.covered_for(subscriber);
+        let _told = if subscriber.announced {
+            self.tell_announced(subscriber, reason, Some(vec![product_id.clone()]), covered, false)
+        } else {
+            self.tell_plain(subscriber, reason, product_id, covered)
+        };
+    }
+
+    fn tell_announced(
         &self,
         subscriber: &Subscriber,
         reason: ResyncReason,
-        products: Option<Vec<ProductId>>,
-        covered: Position,
+        product_ids: Option<Vec<ProductId>>,
+        cursor: Position,
         complete: bool,
-    ) -> Result<(), Untold> {
-        if subscriber.announced {
-            let spread_ms = self.spread_ms();
-            let resync = Resync { reason, product_ids: products, cursor: covered, spread_ms, complete };
-            return match subscriber.lane.resync(&resync) {
-                Delivery::Sent => {
-                    self.metrics.resynced(reason.as_str());
-                    Ok(())
-                }
-                Delivery::Full => Err(Untold::Full { rest: resync.product_ids }),
-                Delivery::Gone => Err(Untold::Gone),
-            };
+    ) -> Delivery {
+        let resync = Resync { reason, product_ids, cursor, spread_ms: self.spread_ms() };
+        let told = subscriber.lane.resync(&resync, complete);
+        if told == Delivery::Sent {
+            self.metrics.resyncs.of(reason.as_str()).increment(1);
         }
-        let products =
-            products.unwrap_or_else(|| subscriber.membership.lock().products.iter().cloned().collect());
-        let now = self.index.log_time();
-        for (i, product_id) in products.iter().enumerate() {
-            let parcel = Parcel::new(Frame::empty(product_id, covered, now));
-            match subscriber.lane.frame(&parcel, false) {
-                Delivery::Sent => {}
-                Delivery::Full => {
-                    return Err(Untold::Full { rest: Some(products[i..].to_vec()) });
-                }
-                Delivery::Gone => return Err(Untold::Gone),
-            }
-        }
-        self.metrics.resynced(reason.as_str());
-        Ok(())
+        told
     }
 
-    /// The covered position as this subscriber may be told it: with a debt it stands still.
+    fn tell_plain(
+        &self,
+        subscriber: &Subscriber,
+        reason: ResyncReason,
+        product_id: &ProductId,
+        covered: Position,
+    ) -> Delivery {
+        let parcel = Parcel::new(Frame::empty(product_id, covered, self.index.log_time()));
+        let told = subscriber.lane.frame(&parcel, false);
+        if told == Delivery::Sent {
+            self.metrics.resyncs.of(reason.as_str()).increment(1);
+        }
+        told
+    }
+
+    /// The covered position as this subscriber may be told it. With a debt it stands still, and it does not move into
+    /// a new epoch before the client was told that history changed.
     pub fn covered_for(&self, subscriber: &Subscriber) -> Position {
         let covered = self.index.progress().covered();
-        subscriber.debt.lock().as_ref().map_or(covered, |debt| debt.since)
+        subscriber.update(|standing| standing.told(covered))
     }
 }

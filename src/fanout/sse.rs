@@ -24,13 +24,12 @@ use http_body::Frame as BodyFrame;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::{
-    Delivery, Hub, Lane, Outcome, Parcel, PositionBeat, Resync, Subscriber, SubscriberId, Transport,
-};
+use super::{Delivery, Hub, IfAhead, Lane, Parcel, PositionBeat, Resync, Subscriber, SubscriberId};
 use crate::{
-    index::{ResyncReason, Since},
+    index::Since,
     model::{Position, ProductId},
     net::Connection,
+    telemetry::Transport,
     web::Problem,
 };
 
@@ -45,7 +44,7 @@ pub struct Subscription {
     pub since: Option<Since>,
 }
 
-/// Bytes of a URL (contract section 6): 200 ids of the longest kind would be twice that, and belong into a POST.
+/// Bytes of a URL (contract section 6): room for 200 ids of 80 characters.
 const URI_BYTES_MAX: usize = 16 * 1024;
 
 impl Subscription {
@@ -110,15 +109,18 @@ pub(super) async fn open(
         }
     }
     let (queue, blocks) = mpsc::channel(hub.queue_max());
-    if hub.streams_ended() {
-        // `EventSource` dies for good on any status but 200; told when to come again, it finds another pod.
-        let _queued = queue.try_send(opening_block(None));
-        return response(StreamBody { blocks, _end: None });
-    }
     let opening = queue.clone();
     let lane = StreamLane { queue, announced, connection };
-    let subscriber = hub.connect(Box::new(lane), announced, true);
+    let subscriber = hub.connect(Box::new(lane), announced);
+    subscriber.opening();
     let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id() };
+    // Asked after connecting: who is not ended with all the others finds out here.
+    if hub.streams_ended() {
+        // `EventSource` dies for good on any status but 200; told when to come again, it finds another pod.
+        let _queued = opening.try_send(opening_block(None));
+        drop(end);
+        return response(StreamBody { blocks, _end: None });
+    }
 
     // Told any later position than its own, a client that comes back would skip what it missed if it were cut before
     // all of that is queued. One that is new starts where the pod stands, and misses nothing from there on.
@@ -126,10 +128,10 @@ pub(super) async fn open(
     let own = if let Since::Cursor(at) = since { Some(at) } else { None };
     // The queue is empty, so the first block fits.
     let _queued = opening.try_send(opening_block(own));
-    let told_all = join_all(&hub, &subscriber, &products, since);
+    join_all(&hub, &subscriber, &products, since);
     let covered = hub.covered_for(&subscriber);
     // JavaScript cannot see an id without data, so an announced client is told in words even if nothing changed.
-    if told_all && (own != Some(covered) || announced) {
+    if !subscriber.has_debt() && (own != Some(covered) || announced) {
         let beat = PositionBeat { cursor: covered, products: Vec::new() };
         // If it does not fit, the next beat tells it.
         let _told = subscriber.lane.beat(Some(&beat));
@@ -153,19 +155,15 @@ fn opening_block(own: Option<Position>) -> Bytes {
     format!("retry: {retry_ms}\n{id}\n").into()
 }
 
-/// Joins every product and queues what was missed; true if nothing is owed afterwards.
-fn join_all(hub: &Hub, subscriber: &Arc<Subscriber>, products: &[ProductId], since: Since) -> bool {
-    let mut lost: Vec<(ResyncReason, ProductId)> = Vec::new();
+/// Joins every product and queues what was missed.
+fn join_all(hub: &Hub, subscriber: &Arc<Subscriber>, products: &[ProductId], since: Since) {
     for product_id in products {
-        match hub.join(subscriber, product_id, Some(since)) {
-            Ok(Outcome::Resync(reason)) => lost.push((reason, product_id.clone())),
-            Ok(Outcome::Ahead) => lost.push((ResyncReason::Gap, product_id.clone())),
+        if let Err(error) = hub.join(subscriber, product_id, Some(since), IfAhead::GiveUp) {
             // Too many were refused before; gone means that nobody reads this.
-            Ok(_) | Err(_) => {}
+            tracing::debug!(%error, "a stream did not join");
         }
     }
-    hub.answer_lost(subscriber, &lost);
-    subscriber.debt.lock().is_none()
+    hub.pay(subscriber);
 }
 
 #[derive(Debug)]
@@ -203,8 +201,8 @@ impl Lane for StreamLane {
         sent
     }
 
-    fn resync(&self, resync: &Resync) -> Delivery {
-        let id = resync.complete.then_some(resync.cursor);
+    fn resync(&self, resync: &Resync, complete: bool) -> Delivery {
+        let id = complete.then_some(resync.cursor);
         self.send(block(Some("resync_required"), id, Some(&json(resync))))
     }
 

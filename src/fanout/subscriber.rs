@@ -6,15 +6,18 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::{Delivery, Lane, Parcel, slow::Debt};
-use crate::model::{Position, ProductId};
+use crate::model::{Epoch, Position, ProductId};
 
 /// Names a subscriber within this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubscriberId(pub(super) u64);
 
 /// One connection.
+///
+/// Locks are taken in this order: membership, a room of the hub, standing.
 #[derive(Debug)]
 pub struct Subscriber {
     pub(super) id: SubscriberId,
@@ -22,11 +25,9 @@ pub struct Subscriber {
     pub(super) announced: bool,
     pub(super) lane: Box<dyn Lane>,
     pub(super) membership: Mutex<Membership>,
-    /// What it missed and has not been told of yet.
-    pub(super) debt: Mutex<Option<Debt>>,
-    /// It is still being brought up to date, or has a debt: no position may be told to it.
-    incomplete: AtomicBool,
-    opening: AtomicBool,
+    standing: Mutex<Standing>,
+    /// Whether a position may be told to it; follows `standing`, for those who only look.
+    complete: AtomicBool,
 }
 
 /// Which rooms a connection is in. Changed only under its lock, together with the rooms themselves.
@@ -39,23 +40,47 @@ pub(super) struct Membership {
     pub(super) last_beat: Position,
 }
 
+/// What may be told to a connection of where it stands.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// It is being brought up to date.
+    pub(super) opening: bool,
+    /// The life of the log it was last told of.
+    pub(super) epoch: Epoch,
+    /// What it missed and has not been told of yet.
+    pub(super) debt: Option<Debt>,
+}
+
+impl Standing {
+    /// The covered position as it may be told.
+    pub(super) fn told(&self, covered: Position) -> Position {
+        match &self.debt {
+            Some(debt) => debt.since,
+            None if self.epoch != covered.epoch => self.epoch.at(0),
+            None => covered,
+        }
+    }
+
+    /// The debt, begun now if there is none; due at `due` at the latest.
+    pub(super) fn debt(&mut self, covered: Position, due: Instant) -> &mut Debt {
+        let since = self.told(covered);
+        let debt = self.debt.get_or_insert_with(|| Debt::new(since, due));
+        debt.hasten(due);
+        debt
+    }
+}
+
 impl Subscriber {
-    pub(super) fn new(
-        id: SubscriberId,
-        announced: bool,
-        lane: Box<dyn Lane>,
-        opening: bool,
-        covered: Position,
-    ) -> Self {
+    pub(super) fn new(id: SubscriberId, announced: bool, lane: Box<dyn Lane>, covered: Position) -> Self {
         let membership = Membership { open: true, products: HashSet::new(), last_beat: covered };
+        let standing = Standing { opening: false, epoch: covered.epoch, debt: None };
         Self {
             id,
             announced,
             lane,
             membership: Mutex::new(membership),
-            debt: Mutex::new(None),
-            incomplete: AtomicBool::new(opening),
-            opening: AtomicBool::new(opening),
+            standing: Mutex::new(standing),
+            complete: AtomicBool::new(true),
         }
     }
 
@@ -64,32 +89,32 @@ impl Subscriber {
         self.id
     }
 
-    /// Whether every event up to the covered position was queued to it, or it was told to refetch.
-    pub(super) fn is_complete(&self) -> bool {
-        !self.incomplete.load(Ordering::Acquire)
+    /// Looks at or changes its standing.
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Standing) -> T) -> T {
+        let mut standing = self.standing.lock();
+        let result = change(&mut standing);
+        self.complete.store(!standing.opening && standing.debt.is_none(), Ordering::Release);
+        result
     }
 
-    pub(super) fn is_opening(&self) -> bool {
-        self.opening.load(Ordering::Acquire)
+    /// Whether every event up to the covered position was queued to it, or it was told to refetch.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    /// Whether it is owed a word to refetch.
+    pub(super) fn has_debt(&self) -> bool {
+        self.update(|standing| standing.debt.is_some())
     }
 
     /// It is being brought up to date: until [`opened`](Self::opened) no position is told to it.
     pub(super) fn opening(&self) {
-        let _debt = self.debt.lock();
-        self.opening.store(true, Ordering::Release);
-        self.incomplete.store(true, Ordering::Release);
+        self.update(|standing| standing.opening = true);
     }
 
     /// It has been brought up to date: positions may be told from here on, unless it has a debt.
     pub(super) fn opened(&self) {
-        let debt = self.debt.lock();
-        self.opening.store(false, Ordering::Release);
-        self.incomplete.store(debt.is_some(), Ordering::Release);
-    }
-
-    /// Called with the lock on `debt` held, after it was changed.
-    pub(super) fn note_debt(&self, owed: bool) {
-        self.incomplete.store(owed || self.is_opening(), Ordering::Release);
+        self.update(|standing| standing.opening = false);
     }
 
     /// Hands a frame to the lane.

@@ -185,7 +185,7 @@ impl Index {
         Some(newest.max(progress.floor_n))
     }
 
-    /// Waits until this pod has applied `n`, at most [`Self::AHEAD_WAIT`]. False: it has not.
+    /// Waits until this pod has applied the entry `at`, at most [`Self::AHEAD_WAIT`]. False: it has not.
     pub async fn wait_applied(&self, at: Position) -> bool {
         let mut applied = self.applied.subscribe();
         let come = applied.wait_for(|a| a.epoch != at.epoch || a.n >= at.n);
@@ -200,10 +200,15 @@ impl Index {
     /// Raises the floor: what came at or before `to` cannot be answered any more.
     pub fn raise_floor(&self, to: Position) {
         let mut progress = self.progress.write();
+        progress.floor_n = progress.floor_n.max(to.n);
+        progress.floor_time = progress.log_time.max(self.clock.now());
+    }
+
+    /// Goes on behind `to`: nothing up to there will come any more.
+    pub fn skip_to(&self, to: Position) {
+        let mut progress = self.progress.write();
         progress.applied_n = progress.applied_n.max(to.n);
         progress.covered_n = progress.covered_n.max(to.n);
-        progress.floor_n = progress.floor_n.max(to.n);
-        progress.floor_time = progress.floor_time.max(progress.log_time).max(self.clock.now());
         drop(progress);
         self.applied.send_replace(to);
     }

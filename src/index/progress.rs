@@ -30,7 +30,8 @@ impl ResyncReason {
     }
 }
 
-/// A snapshot of how far this pod is. Within one epoch `floor <= covered <= applied`.
+/// A snapshot of how far this pod is. Within one epoch `covered <= applied`; the floor is below both unless more was
+/// forgotten than a window is long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// The life of the log this pod follows.

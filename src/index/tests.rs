@@ -176,6 +176,7 @@ fn a_new_epoch_voids_everything() {
 fn a_gap_raises_the_floor_above_itself() {
     let index = index(&[0, 0], 100);
     index.raise_floor(epoch().at(7));
+    index.skip_to(epoch().at(7));
     assert_eq!(index.resume(&product(0), text(epoch().at(6))), Answer::Resync(ResyncReason::Expired));
     assert_eq!(index.resume(&product(1), text(epoch().at(7))), Answer::UpToDate);
 }

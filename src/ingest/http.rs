@@ -53,7 +53,7 @@ impl NotifyDoor {
         let arrived = Instant::now();
         let peer = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.peer().ip());
         self.authorize(request.headers(), peer, arrived)?;
-        self.gate.check_open()?;
+        self.gate.check_open().await?;
         check_media(request.headers())?;
         let (head, body) = request.into_parts();
         let body = read_body(&head.headers, body).await?;

@@ -5,15 +5,9 @@
 pub mod http;
 pub mod notify;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::RwLock, time::Instant};
 
 use crate::{
     clock::Clock,
@@ -28,7 +22,8 @@ pub struct Gate {
     log: Arc<dyn EventLog>,
     clock: Clock,
     metrics: Arc<Metrics>,
-    draining: AtomicBool,
+    /// True once it is closed. Held for reading during each append, so that closing waits for those under way.
+    closed: RwLock<bool>,
 }
 
 impl Gate {
@@ -37,7 +32,7 @@ impl Gate {
 
     /// A gate to `log`.
     pub fn new(log: Arc<dyn EventLog>, clock: Clock, metrics: Arc<Metrics>) -> Self {
-        Self { log, clock, metrics, draining: AtomicBool::new(false) }
+        Self { log, clock, metrics, closed: RwLock::new(false) }
     }
 
     /// Wall time, for events that bring none.
@@ -45,22 +40,25 @@ impl Gate {
         &self.clock
     }
 
-    /// Refuses everything from here on: this process is about to end.
-    pub fn close(&self) {
-        self.draining.store(true, Ordering::Release);
+    /// Refuses everything from here on, because this process is about to end. When this returns, every append that
+    /// was or will be answered 202 is in the log.
+    pub async fn close(&self) {
+        *self.closed.write().await = true;
     }
 
-    /// Whether [`close`](Self::close) was called.
-    pub fn check_open(&self) -> Result<(), Problem> {
-        if self.draining.load(Ordering::Acquire) {
-            Err(Problem::draining(Self::DRAINING_RETRY))
-        } else {
-            Ok(())
-        }
+    /// Whether it still takes anything; saves reading a body in vain.
+    pub async fn check_open(&self) -> Result<(), Problem> {
+        Self::open(*self.closed.read().await)
+    }
+
+    fn open(closed: bool) -> Result<(), Problem> {
+        if closed { Err(Problem::draining(Self::DRAINING_RETRY)) } else { Ok(()) }
     }
 
     /// Appends. `arrived`: when the request did.
     pub async fn accept(&self, append: Append, arrived: Instant) -> Result<Appended, Problem> {
+        let closed = self.closed.read().await;
+        Self::open(*closed)?;
         let appended = self.log.append(append).await.map_err(|error| match error {
             AppendError::KeyReused => Problem::idempotency_key_reused(),
             AppendError::Overloaded { retry_after } => Problem::overloaded(retry_after),

@@ -15,7 +15,7 @@ pub struct Frame {
 }
 
 /// The parts of the wire form that differ between live batches, replays and empty batches.
-struct Tail {
+struct Meta {
     timestamp: LogTime,
     count: usize,
     cursor: Position,
@@ -32,19 +32,19 @@ impl Frame {
             batch.product_id(),
             Some(covered),
             Some(batch),
-            &Tail::of(batch, previous, spread_ms, false),
+            &Meta::of(batch, previous, spread_ms, false),
         )
     }
 
     /// A batch that answers a resume. It may repeat events, and it tells nothing about other products, so it has no
     /// covered position.
     pub fn replay(batch: &Batch, previous: Position) -> Self {
-        Self::encode(batch.product_id(), None, Some(batch), &Tail::of(batch, previous, 0, true))
+        Self::encode(batch.product_id(), None, Some(batch), &Meta::of(batch, previous, 0, true))
     }
 
     /// An empty batch: tells a plain client to refetch a product (contract section 5).
     pub fn empty(product_id: &ProductId, covered: Position, now: LogTime) -> Self {
-        let tail = Tail {
+        let meta = Meta {
             timestamp: now,
             count: 0,
             cursor: covered,
@@ -52,10 +52,10 @@ impl Frame {
             spread_ms: 0,
             replay: false,
         };
-        Self::encode(product_id, None, None, &tail)
+        Self::encode(product_id, None, None, &meta)
     }
 
-    fn encode(product_id: &ProductId, covered: Option<Position>, batch: Option<&Batch>, tail: &Tail) -> Self {
+    fn encode(product_id: &ProductId, covered: Option<Position>, batch: Option<&Batch>, meta: &Meta) -> Self {
         const AROUND: usize = 256;
         let events = batch.map_or(0, |b| b.encoded_bytes() + b.count());
         let mut json = String::with_capacity(AROUND + product_id.as_str().len() + events);
@@ -68,12 +68,12 @@ impl Frame {
             }
             entry.event.encode(&mut json);
         }
-        let Tail { timestamp, count, cursor, previous, spread_ms, .. } = tail;
+        let Meta { timestamp, count, cursor, previous, spread_ms, .. } = meta;
         // Writing to a String cannot fail.
         let _ = write!(
             json,
             r#"],"timestamp":"{timestamp}","count":{count},"cursor":"{cursor}","previousCursor":"{previous}","spreadMs":{spread_ms}{}}}"#,
-            if tail.replay { r#","replay":true"# } else { "" }
+            if meta.replay { r#","replay":true"# } else { "" }
         );
         Self { product_id: product_id.clone(), covered, json: raw(json) }
     }
@@ -94,7 +94,7 @@ impl Frame {
     }
 }
 
-impl Tail {
+impl Meta {
     fn of(batch: &Batch, previous: Position, spread_ms: u64, replay: bool) -> Self {
         let (timestamp, cursor) = (batch.newest().log_time, batch.cursor());
         Self { timestamp, count: batch.count(), cursor, previous, spread_ms, replay }

@@ -120,6 +120,22 @@ proptest! {
         prop_assert_eq!(LogTime::parse(&time.to_string()), Some(time));
     }
 
+    /// Whatever is taken as a time stands inside JSON as it is.
+    #[test]
+    fn no_byte_of_a_timestamp_breaks_the_frame(at in 0..20_usize, byte: char, good in "2026-01-01[Tt ]00:00:00(Z|\\+01:00)") {
+        let mut text: Vec<char> = good.chars().collect();
+        text[at] = byte;
+        let text: String = text.into_iter().collect();
+        if let Ok(timestamp) = Timestamp::new(&text) {
+            let mut entry = Entry::clone(&entry(1, "{}"));
+            entry.event.timestamp = timestamp;
+            let epoch = entry.at.epoch;
+            let frame = Frame::live(&Batch::of(Arc::new(entry)), epoch.at(0), epoch.at(1), 0);
+            let json: serde_json::Value = serde_json::from_str(frame.json().get()).unwrap();
+            prop_assert_eq!(&json["events"][0]["timestamp"], &text);
+        }
+    }
+
     #[test]
     fn a_product_id_is_what_the_contract_says(text in ".{0,130}|[A-Za-z0-9._:~-]{0,130}") {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._:~-".contains(c);

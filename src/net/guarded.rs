@@ -104,7 +104,9 @@ impl AsyncRead for Guarded {
 impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
-        self.connection.wrote();
+        if matches!(result, Ok(1..)) {
+            self.connection.wrote();
+        }
         Poll::Ready(result)
     }
 
@@ -114,7 +116,9 @@ impl AsyncWrite for Guarded {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, parts));
-        self.connection.wrote();
+        if matches!(result, Ok(1..)) {
+            self.connection.wrote();
+        }
         Poll::Ready(result)
     }
 

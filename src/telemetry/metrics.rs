@@ -40,8 +40,14 @@ pub struct Metrics {
     pub deliveries: ByTransport<Counter>,
     /// Deliveries that met a full queue, by transport.
     pub deliveries_full: ByTransport<Counter>,
+    /// Batches left out for a connection that is owed a word about that product, by transport.
+    pub deliveries_owed: ByTransport<Counter>,
     /// Deliveries that met a connection already gone, by transport.
     pub deliveries_gone: ByTransport<Counter>,
+    /// Products joined or asked about with a position, by outcome.
+    pub resumes: Labelled,
+    /// Explicit words to refetch, by reason.
+    pub resyncs: Labelled,
     /// From a request's arrival to its append.
     pub accept_to_append: Histogram,
     /// From an event's append to the moment its batch leaves.
@@ -50,14 +56,58 @@ pub struct Metrics {
     pub flush_to_written: Histogram,
 }
 
-/// One figure for each transport.
-#[derive(Clone)]
-pub struct ByTransport<T> {
+/// The transports a connection may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
     /// Socket.IO, over WebSocket or polling.
-    pub socketio: T,
+    SocketIo,
     /// Server-Sent Events.
-    pub sse: T,
+    Sse,
 }
+
+impl Transport {
+    /// Every transport; each stands at its own number.
+    pub const ALL: [Self; 2] = [Self::SocketIo, Self::Sse];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::SocketIo => "socketio",
+            Self::Sse => "sse",
+        }
+    }
+}
+
+/// One figure for each transport.
+pub struct ByTransport<T>([T; 2]);
+
+impl<T> ByTransport<T> {
+    fn make(make: impl Fn(&'static str) -> T) -> Self {
+        Self(Transport::ALL.map(|transport| make(transport.as_str())))
+    }
+
+    /// The figure of this transport.
+    pub fn of(&self, transport: Transport) -> &T {
+        &self.0[transport as usize]
+    }
+}
+
+/// One counter for each value of a label that is known beforehand.
+pub struct Labelled(Vec<(&'static str, Counter)>);
+
+impl Labelled {
+    /// The counter of this value; one that counts nothing for a value that is not in the list.
+    pub fn of(&self, value: &str) -> Counter {
+        self.0
+            .iter()
+            .find(|(known, _)| *known == value)
+            .map_or_else(Counter::noop, |(_, counter)| counter.clone())
+    }
+}
+
+/// The answers to a client that says where it was.
+const OUTCOMES: [&str; 4] = ["up_to_date", "events", "resync_required", "ahead"];
+/// The reasons to refetch.
+const REASONS: [&str; 4] = ["log_reset", "expired", "gap", "slow"];
 
 /// Seconds: from half a millisecond (one hop on a quiet machine) to ten seconds (something is broken).
 const LATENCY_BUCKETS_SECONDS: [f64; 14] =
@@ -81,11 +131,6 @@ impl Metrics {
         with_local_recorder(&recorder, || process.describe());
         let list = List(&recorder);
         list.describe_counter("shelfcast_requests_refused_total", "Requests refused, by problem code");
-        list.describe_counter(
-            "shelfcast_resumes_total",
-            "Products joined or asked about with a position, by outcome",
-        );
-        list.describe_counter("shelfcast_resyncs_total", "Explicit words to refetch, by reason");
         Ok(Self {
             connections: list.gauges("shelfcast_connections", "Open connections, by transport"),
             rooms: list.gauge("shelfcast_rooms", "Products with at least one local subscriber"),
@@ -100,7 +145,20 @@ impl Metrics {
             batch_events: list.histogram("shelfcast_batch_events", "Events in a batch", Unit::Count),
             deliveries: list.counters("shelfcast_deliveries_total", "Batches queued to a connection", &[]),
             deliveries_full: list.delivery_errors("full"),
+            deliveries_owed: list.delivery_errors("owed"),
             deliveries_gone: list.delivery_errors("gone"),
+            resumes: list.labelled(
+                "shelfcast_resumes_total",
+                "Products joined or asked about with a position, by outcome",
+                "outcome",
+                OUTCOMES,
+            ),
+            resyncs: list.labelled(
+                "shelfcast_resyncs_total",
+                "Explicit words to refetch, by reason",
+                "reason",
+                REASONS,
+            ),
             accept_to_append: list.histogram(
                 "shelfcast_accept_to_append_seconds",
                 "From a request's arrival to its append",
@@ -124,17 +182,8 @@ impl Metrics {
 
     /// A request was refused with this problem code.
     pub fn refused(&self, code: &'static str) {
-        self.labelled("shelfcast_requests_refused_total", "code", code).increment(1);
-    }
-
-    /// A product was asked about; `outcome` is one of the answers of the contract.
-    pub fn resumed(&self, outcome: &'static str) {
-        self.labelled("shelfcast_resumes_total", "outcome", outcome).increment(1);
-    }
-
-    /// A connection was told to refetch.
-    pub fn resynced(&self, reason: &'static str) {
-        self.labelled("shelfcast_resyncs_total", "reason", reason).increment(1);
+        let key = List::key("shelfcast_requests_refused_total", &[("code", code)]);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
     }
 
     /// The whole set as Prometheus text.
@@ -146,12 +195,6 @@ impl Metrics {
     /// Moves recorded histogram samples into their buckets.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
-    }
-
-    fn labelled(&self, name: &'static str, label: &'static str, value: &'static str) -> Counter {
-        let key =
-            Key::from_static_parts(name, &[]).with_extra_labels(vec![Label::from_static_parts(label, value)]);
-        self.recorder.register_counter(&key, &METADATA)
     }
 }
 
@@ -187,6 +230,19 @@ impl List<'_> {
         })
     }
 
+    fn labelled(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        label: &'static str,
+        values: [&'static str; 4],
+    ) -> Labelled {
+        self.describe_counter(name, help);
+        let counter =
+            |value| (value, self.0.register_counter(&Self::key(name, &[(label, value)]), &METADATA));
+        Labelled(values.map(counter).into())
+    }
+
     fn delivery_errors(&self, reason: &'static str) -> ByTransport<Counter> {
         let help = "Batches that could not be queued to a connection, by reason";
         self.counters("shelfcast_delivery_errors_total", help, &[("reason", reason)])
@@ -210,9 +266,9 @@ impl List<'_> {
     }
 }
 
-impl<T> ByTransport<T> {
-    fn make(make: impl Fn(&'static str) -> T) -> Self {
-        Self { socketio: make("socketio"), sse: make("sse") }
+impl fmt::Debug for Labelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Labelled")
     }
 }
 

@@ -14,12 +14,14 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Whether a request with these headers may go on.
-    pub fn allow_request(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request with these headers, to this URL, may go on.
+    pub fn allow_request(&self, headers: &HeaderMap, uri: &Uri) -> bool {
         match headers.get(ORIGIN) {
             None => !self.required,
             Some(origin) => origin.to_str().is_ok_and(|origin| {
+                // HTTP/2 names the host in the URL instead.
                 let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+                let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
                 self.allow_origin(origin) || host.is_some_and(|host| is_own(origin, host))
             }),
         }
@@ -51,7 +53,7 @@ mod tests {
 
     fn allows(origins: &Origins, origin: &str, host: &str) -> bool {
         let headers = [(ORIGIN, origin.parse().unwrap()), (HOST, host.parse().unwrap())];
-        origins.allow_request(&HeaderMap::from_iter(headers))
+        origins.allow_request(&HeaderMap::from_iter(headers), &Uri::from_static("/"))
     }
 
     #[test]
@@ -74,8 +76,18 @@ mod tests {
         ] {
             assert!(!allows(&origins, bad, "push.example:3003"), "{bad}");
         }
-        assert!(origins.allow_request(&HeaderMap::new()), "not a browser");
-        assert!(!Origins { required: true, ..origins }.allow_request(&HeaderMap::new()));
+        assert!(origins.allow_request(&HeaderMap::new(), &Uri::from_static("/")), "not a browser");
+        assert!(
+            !Origins { required: true, ..origins }.allow_request(&HeaderMap::new(), &Uri::from_static("/"))
+        );
+    }
+
+    #[test]
+    fn over_http_2_our_own_host_stands_in_the_url() {
+        let origins = Origins { allowed: vec![], allow_localhost: false, required: false };
+        let headers = HeaderMap::from_iter([(ORIGIN, "https://push.example".parse().unwrap())]);
+        assert!(origins.allow_request(&headers, &Uri::from_static("https://push.example/api/events")));
+        assert!(!origins.allow_request(&headers, &Uri::from_static("https://other.example/api/events")));
     }
 
     #[test]

@@ -1,30 +1,43 @@
 //! [`SocketLane`]: a socket as the hub hands over to it.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use serde::Serialize;
 use socketioxide::{SendError, SocketError, extract::SocketRef};
 
 use crate::{
-    fanout::{Delivery, Lane, Parcel, PositionBeat, Resync, Transport},
+    fanout::{Delivery, Lane, Parcel, PositionBeat, Resync},
     net::Connection,
+    telemetry::Transport,
 };
 
 /// One socket. It holds the socket, and the socket never holds it, so that neither keeps the other alive.
 pub(super) struct SocketLane {
     socket: SocketRef,
     connection: Option<Connection>,
+    /// Set by the connect handler. The library answers the client's CONNECT before it marks the socket connected;
+    /// until the handler has run, a closed socket is one that is not open yet.
+    greeted: Arc<AtomicBool>,
 }
 
 impl SocketLane {
-    pub(super) fn new(socket: SocketRef, connection: Option<Connection>) -> Self {
-        Self { socket, connection }
+    pub(super) fn new(socket: SocketRef, connection: Option<Connection>, greeted: Arc<AtomicBool>) -> Self {
+        Self { socket, connection, greeted }
     }
 
     fn emit(&self, event: &'static str, payload: &(impl Serialize + ?Sized)) -> Delivery {
         match self.socket.emit(event, payload) {
             Ok(()) => Delivery::Sent,
             Err(SendError::Socket(SocketError::InternalChannelFull)) => Delivery::Full,
+            Err(SendError::Socket(SocketError::Closed)) if !self.greeted.load(Ordering::Acquire) => {
+                Delivery::Full
+            }
             Err(SendError::Socket(SocketError::Closed)) => Delivery::Gone,
             Err(SendError::Serialize(error)) => {
                 tracing::error!(%error, event, "a payload of ours does not serialise");
@@ -47,7 +60,7 @@ impl Lane for SocketLane {
         sent
     }
 
-    fn resync(&self, resync: &Resync) -> Delivery {
+    fn resync(&self, resync: &Resync, _complete: bool) -> Delivery {
         self.emit("resync_required", resync)
     }
 
@@ -57,7 +70,7 @@ impl Lane for SocketLane {
     }
 
     fn is_gone(&self) -> bool {
-        !self.socket.connected()
+        self.greeted.load(Ordering::Acquire) && !self.socket.connected()
     }
 }
 

@@ -52,6 +52,8 @@ struct Session {
     subscriber: OnceLock<SubscriberId>,
     /// One request of this socket waits for the log to come as far as its cursor.
     waiting: AtomicBool,
+    /// The connect handler has run.
+    greeted: Arc<AtomicBool>,
 }
 
 /// The layer that serves `/socket.io/`, and the handle that closes it.
@@ -76,8 +78,13 @@ pub fn layer(hub: Arc<Hub>) -> (SocketIoLayer, SocketIo) {
 fn admit(hub: Arc<Hub>, socket: &SocketRef, auth: Option<Value>) -> Result<(), Infallible> {
     let features = auth.as_ref().and_then(|a| a.get("features")).and_then(Value::as_array);
     let announced = features.is_some_and(|names| names.iter().any(|name| name == "resync"));
-    let session =
-        Arc::new(Session { hub, announced, subscriber: OnceLock::new(), waiting: AtomicBool::new(false) });
+    let session = Arc::new(Session {
+        hub,
+        announced,
+        subscriber: OnceLock::new(),
+        waiting: AtomicBool::new(false),
+        greeted: Arc::default(),
+    });
     socket.extensions.insert(Arc::clone(&session));
     let leaving = Arc::clone(&session);
     socket.on_fallback(move |socket: SocketRef, Event(name): Event, args: TryData<Args>, ack: AckSender| {
@@ -97,10 +104,9 @@ fn admit(hub: Arc<Hub>, socket: &SocketRef, auth: Option<Value>) -> Result<(), I
 
 /// The connect handler. It runs beside the reader, so a first packet may be answered before this greeting.
 async fn greet(socket: SocketRef, Extension(session): Extension<Arc<Session>>) {
+    session.greeted.store(true, Ordering::Release);
     let id = session.subscriber(&socket);
-    let Some(subscriber) = session.hub.subscriber(id) else {
-        return;
-    };
+    let Some(subscriber) = session.hub.subscriber(id) else { return };
     let connected = Connected {
         socket_id: socket.id.as_str(),
         authenticated: false,
@@ -110,6 +116,8 @@ async fn greet(socket: SocketRef, Extension(session): Extension<Arc<Session>>) {
     };
     if let Err(error) = socket.emit("connected", &connected) {
         tracing::debug!(%error, "a client went before it was greeted");
+        // Then the library's disconnect handler may have run before there was a subscriber to let go.
+        session.leave();
     }
 }
 
@@ -147,8 +155,8 @@ impl Session {
             let direct = socket.transport_type() == TransportType::Websocket;
             let connection = socket.req_parts().extensions.get::<ConnectInfo<Connection>>();
             let connection = connection.filter(|_| direct).map(|info| info.0.clone());
-            let lane = SocketLane::new(socket.clone(), connection);
-            self.hub.connect(Box::new(lane), self.announced, false).id()
+            let lane = SocketLane::new(socket.clone(), connection, Arc::clone(&self.greeted));
+            self.hub.connect(Box::new(lane), self.announced).id()
         })
     }
 

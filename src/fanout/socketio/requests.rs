@@ -13,8 +13,8 @@ use super::{
     },
 };
 use crate::{
-    fanout::{JoinError, Outcome, Subscriber},
-    index::{ResyncReason, Since},
+    fanout::{IfAhead, JoinError, Outcome, Subscriber},
+    index::Since,
     model::{Position, ProductId},
 };
 
@@ -73,7 +73,7 @@ impl Request {
         };
         // A beat between two of these joins would tell a position beyond what is still to be replayed.
         self.subscriber.opening();
-        let mut answers = Answers { results: Map::new(), lost: Vec::new(), ahead: Vec::new(), ok: true };
+        let mut answers = Answers { results: Map::new(), ahead: Vec::new(), ok: true };
         for (text, since) in wanted {
             let since = (!since.is_null()).then(|| read_since(Some(since)));
             let id = ProductId::new(text).map_err(|_| (shown(text), Code::InvalidProductId));
@@ -87,6 +87,7 @@ impl Request {
             }
         }
         self.subscriber.opened();
+        self.session.hub.pay(&self.subscriber);
         let far = answers.ahead.iter().map(|(_, at)| *at).max_by_key(|at| at.n);
         let Some(far) = far.filter(|_| self.session.start_waiting()) else {
             self.finish_joins(answers);
@@ -97,20 +98,17 @@ impl Request {
             // found out is whether those cursors are of this log at all.
             self.session.hub.index().wait_applied(far).await;
             self.session.stop_waiting();
-            for (id, at) in std::mem::take(&mut answers.ahead) {
-                let since = Since::Cursor(at);
-                let outcome = self.session.hub.resume(&self.subscriber, &id, since);
-                answers.note(id, Some(since), outcome);
-            }
             self.finish_joins(answers);
         }))
     }
 
     fn finish_joins(self, mut answers: Answers) {
-        for (id, _) in std::mem::take(&mut answers.ahead) {
-            answers.lost.push((ResyncReason::Gap, id));
+        for (id, at) in std::mem::take(&mut answers.ahead) {
+            let since = Since::Cursor(at);
+            let outcome = self.session.hub.resume(&self.subscriber, &id, since, IfAhead::GiveUp);
+            answers.note(id, Some(since), outcome);
         }
-        self.session.hub.answer_lost(&self.subscriber, &answers.lost);
+        self.session.hub.pay(&self.subscriber);
         let cursor = self.cursor();
         self.answer(&JoinsAck { ok: answers.ok, code: None, cursor, results: answers.results });
     }
@@ -131,27 +129,26 @@ impl Request {
             }
         };
         let since = read_since(args.get(1));
-        let outcome = self.session.hub.resume(&self.subscriber, &id, since);
+        let outcome = self.session.hub.resume(&self.subscriber, &id, since, IfAhead::Wait);
         let (Outcome::Ahead, Since::Cursor(at)) = (outcome, since) else {
-            self.finish_sync(&id, outcome);
+            self.finish_sync(outcome);
             return None;
         };
         if !self.session.start_waiting() {
-            self.finish_sync(&id, outcome);
+            let outcome = self.session.hub.resume(&self.subscriber, &id, since, IfAhead::GiveUp);
+            self.finish_sync(outcome);
             return None;
         }
         Some(Box::pin(async move {
             self.session.hub.index().wait_applied(at).await;
             self.session.stop_waiting();
-            let outcome = self.session.hub.resume(&self.subscriber, &id, since);
-            self.finish_sync(&id, outcome);
+            let outcome = self.session.hub.resume(&self.subscriber, &id, since, IfAhead::GiveUp);
+            self.finish_sync(outcome);
         }))
     }
 
-    fn finish_sync(self, id: &ProductId, outcome: Outcome) {
-        if let Some(reason) = lost(outcome) {
-            self.session.hub.answer_lost(&self.subscriber, &[(reason, id.clone())]);
-        }
+    fn finish_sync(self, outcome: Outcome) {
+        self.session.hub.pay(&self.subscriber);
         let cursor = self.cursor();
         self.answer(&SyncAck::Answered { ok: true, status: outcome.as_str(), cursor });
     }
@@ -170,7 +167,7 @@ impl Request {
     }
 
     fn join(&self, id: &ProductId, since: Option<Since>) -> Result<Outcome, (String, Code)> {
-        self.session.hub.join(&self.subscriber, id, since).map_err(|error| match error {
+        self.session.hub.join(&self.subscriber, id, since, IfAhead::Wait).map_err(|error| match error {
             JoinError::TooManyProducts => (id.to_string(), Code::TooManyProducts),
             // Nobody is left to read the answer.
             JoinError::Gone => (id.to_string(), Code::BadRequest),
@@ -206,7 +203,6 @@ impl Request {
 /// What came of each product of one `join_products`.
 struct Answers {
     results: Map<String, Value>,
-    lost: Vec<(ResyncReason, ProductId)>,
     ahead: Vec<(ProductId, Position)>,
     ok: bool,
 }
@@ -214,20 +210,9 @@ struct Answers {
 impl Answers {
     fn note(&mut self, id: ProductId, since: Option<Since>, outcome: Outcome) {
         self.results.insert(id.to_string(), outcome.as_str().into());
-        match (outcome, since) {
-            (Outcome::Resync(reason), _) => self.lost.push((reason, id)),
-            (Outcome::Ahead, Some(Since::Cursor(at))) => self.ahead.push((id, at)),
-            _ => {}
+        if let (Outcome::Ahead, Some(Since::Cursor(at))) = (outcome, since) {
+            self.ahead.push((id, at));
         }
-    }
-}
-
-/// Why the client must refetch, if it must. One that is still ahead after its wait knows of events that never came.
-fn lost(outcome: Outcome) -> Option<ResyncReason> {
-    match outcome {
-        Outcome::Resync(reason) => Some(reason),
-        Outcome::Ahead => Some(ResyncReason::Gap),
-        Outcome::Joined | Outcome::UpToDate | Outcome::Events => None,
     }
 }
 

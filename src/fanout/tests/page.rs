@@ -105,7 +105,7 @@ async fn play(setup: Setup, steps: &[Step]) -> Vec<usize> {
             Step::Cut => page.stream = None,
             Step::ComeBack => page.come_back(&world).await,
             Step::Beat => world.beat(),
-            Step::PayDebts => world.hub.pay_debts(),
+            Step::PayDebts => world.hub.pay_debts().await,
             Step::Gap => world.gap().await,
             Step::NewEpoch => world.new_epoch().await,
         }
@@ -117,7 +117,7 @@ async fn play(setup: Setup, steps: &[Step]) -> Vec<usize> {
     while page.read(&world).await {}
     for _ in 0..20 {
         world.pause(100).await;
-        world.hub.pay_debts();
+        world.hub.pay_debts().await;
         while page.read(&world).await {}
     }
     assert!(world.hub.debtors.lock().is_empty(), "a debt was never paid");

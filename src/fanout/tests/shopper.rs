@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 
 use super::{Knowledge, PRODUCTS, Setup, Step, World, block_on, product, setups, steps};
 use crate::{
-    fanout::{Delivery, Lane, Outcome, Parcel, PositionBeat, Resync, Subscriber, Transport},
-    index::{ResyncReason, Since},
+    fanout::{Delivery, IfAhead, Lane, Parcel, PositionBeat, Resync, Subscriber},
+    index::Since,
     model::Position,
+    telemetry::Transport,
 };
 
 /// The way out of the hub and into the client: a bounded queue, closed when the client is cut.
@@ -52,7 +53,7 @@ impl Lane for Wire {
         self.send(json!({"batch": serde_json::from_str::<Value>(parcel.frame.json().get()).unwrap()}))
     }
 
-    fn resync(&self, resync: &Resync) -> Delivery {
+    fn resync(&self, resync: &Resync, _complete: bool) -> Delivery {
         self.send(json!({ "resync": resync }))
     }
 
@@ -80,30 +81,20 @@ impl Shopper {
             return;
         }
         let wire = Wire(Arc::new(Mutex::new(Some(VecDeque::new()))), queue_max);
-        let subscriber = world.hub.connect(Box::new(wire.clone()), self.announced, false);
+        let subscriber = world.hub.connect(Box::new(wire.clone()), self.announced);
         self.newest.clear();
         let first = self.positions.is_empty();
         for i in 0..PRODUCTS {
             let since = self.positions.get(&i).map(|at| Since::Cursor(*at));
-            let outcome = world.hub.join(&subscriber, &product(i), since).unwrap();
-            self.take_outcome(world, &subscriber, i, outcome);
+            world.hub.join(&subscriber, &product(i), since, IfAhead::GiveUp).unwrap();
         }
+        world.hub.pay(&subscriber);
         if first {
             self.knows.since = world.accepted.len();
             let cursor = world.hub.covered_for(&subscriber);
             self.positions = (0..PRODUCTS).map(|i| (i, cursor)).collect();
         }
         self.connection = Some((wire, subscriber));
-    }
-
-    /// An acknowledgement that says `resync_required` is a word to refetch by itself.
-    fn take_outcome(&mut self, world: &World, subscriber: &Arc<Subscriber>, i: u8, outcome: Outcome) {
-        let reason = match outcome {
-            Outcome::Resync(reason) => reason,
-            Outcome::Ahead => ResyncReason::Gap,
-            Outcome::Joined | Outcome::UpToDate | Outcome::Events => return,
-        };
-        world.hub.answer_lost(subscriber, &[(reason, product(i))]);
     }
 
     fn cut(&mut self, world: &World) {
@@ -183,8 +174,8 @@ impl Shopper {
         let own = self.positions[&i];
         if own.epoch != known.epoch || own.n < known.n {
             let subscriber = Arc::clone(&self.connection.as_ref().unwrap().1);
-            let outcome = world.hub.resume(&subscriber, &product(i), Since::Cursor(own));
-            self.take_outcome(world, &subscriber, i, outcome);
+            world.hub.resume(&subscriber, &product(i), Since::Cursor(own), IfAhead::GiveUp);
+            world.hub.pay(&subscriber);
         }
     }
 }
@@ -216,7 +207,7 @@ async fn play(setup: Setup, steps: &[Step]) -> Vec<usize> {
             Step::Cut => shopper.cut(&world),
             Step::ComeBack => shopper.come_back(&world, setup.queue_max),
             Step::Beat => world.beat(),
-            Step::PayDebts => world.hub.pay_debts(),
+            Step::PayDebts => world.hub.pay_debts().await,
             Step::Gap => world.gap().await,
             Step::NewEpoch => world.new_epoch().await,
         }
@@ -224,7 +215,7 @@ async fn play(setup: Setup, steps: &[Step]) -> Vec<usize> {
     shopper.come_back(&world, setup.queue_max);
     for _ in 0..60 {
         world.pause(100).await;
-        world.hub.pay_debts();
+        world.hub.pay_debts().await;
         world.beat();
         while shopper.read(&world) {}
     }
