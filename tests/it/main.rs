@@ -9,3 +9,4 @@ mod log_contract;
 mod notify;
 mod sse;
 mod support;
+mod trouble;

@@ -15,7 +15,7 @@ use shelfcast::{
     app::{App, Running},
     clock::Clock,
     config::{Config, Values},
-    eventlog::MemoryLog,
+    eventlog::{EventLog, MemoryLog},
     model::LogTime,
 };
 use tower::ServiceExt as _;
@@ -46,13 +46,21 @@ impl TestApp {
 
     /// A gateway with these settings.
     pub async fn with(settings: &[(&'static str, &str)]) -> Self {
-        let mut flags = HashMap::from([("INTERNAL_API_KEY", KEY.to_owned())]);
-        flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let config = Config::read(&Values { flags, env: Box::new(|_| None) }).unwrap();
-        let clock = Clock::from_tokio(LogTime::parse("2026-01-01T00:00:00Z").unwrap());
-        let log = Arc::new(MemoryLog::new(config.log, clock));
-        let app = App::build_on(&config, log, clock).await.unwrap();
+        let config = config(settings);
+        let log = Arc::new(memory_log(&config));
+        let app = App::build_on(&config, log, clock()).await.unwrap();
         Self { router: app.router(), admin: app.admin_router(), running: app.start() }
+    }
+
+    /// A gateway on this log.
+    pub async fn on(log: Arc<dyn EventLog>) -> Self {
+        let app = Self::app_on(log).await;
+        Self { router: app.router(), admin: None, running: app.start() }
+    }
+
+    /// The same, not yet started.
+    pub async fn app_on(log: Arc<dyn EventLog>) -> App {
+        App::build_on(&config(&[]), log, clock()).await.unwrap()
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -111,6 +119,27 @@ impl TestApp {
     pub async fn drain(&self) {
         self.running.drain().await;
     }
+}
+
+pub fn config(settings: &[(&'static str, &str)]) -> Config {
+    let mut flags = HashMap::from([("INTERNAL_API_KEY", KEY.to_owned())]);
+    flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    Config::read(&Values { flags, env: Box::new(|_| None) }).unwrap()
+}
+
+fn clock() -> Clock {
+    Clock::from_tokio(LogTime::parse("2026-01-01T00:00:00Z").unwrap())
+}
+
+pub fn memory_log(config: &Config) -> MemoryLog {
+    MemoryLog::new(config.log, clock())
+}
+
+/// Posts an event to `/api/notify` of these routes.
+pub async fn post_to(router: Router, body: &'static str) -> Answer {
+    let request =
+        Request::post("/api/notify").header("x-api-key", KEY).header(CONTENT_TYPE, "application/json");
+    Answer::of(router.oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()).await
 }
 
 impl Answer {
