@@ -6,6 +6,7 @@
 
 mod page;
 mod shopper;
+mod stress;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, advance};
@@ -60,14 +62,31 @@ struct Setup {
     announced: bool,
 }
 
+/// What clients see of a pod, and what the shop knows. Cheap to clone, for clients on threads of their own.
+#[derive(Clone)]
+struct Pod {
+    hub: Arc<Hub>,
+    /// Every accepted event, in order, over all epochs: its product.
+    accepted: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Pod {
+    fn accepted_count(&self) -> usize {
+        self.accepted.lock().len()
+    }
+
+    fn beat(&self) {
+        let everyone: Vec<_> = self.hub.subscribers.iter().map(|s| Arc::clone(s.value())).collect();
+        everyone.iter().for_each(|s| self.hub.beat_one(s));
+    }
+}
+
 /// One pod and the log in front of it.
 struct World {
     windows: Windows,
-    hub: Arc<Hub>,
+    pod: Pod,
     head: Position,
     epochs: u64,
-    /// Every accepted event, in order, over all epochs: its product.
-    accepted: Vec<u8>,
 }
 
 fn product(i: u8) -> ProductId {
@@ -76,6 +95,10 @@ fn product(i: u8) -> ProductId {
 
 impl World {
     fn new(setup: Setup) -> Self {
+        Self::with_window(setup, Duration::from_millis(300))
+    }
+
+    fn with_window(setup: Setup, window: Duration) -> Self {
         let head = Epoch::from_random(0).at(0);
         let clock = Clock::from_tokio(LogTime::from_micros(1_767_225_600_000_000));
         let index =
@@ -88,23 +111,19 @@ impl World {
             queue_max: setup.queue_max,
         };
         let hub = Arc::new(Hub::new(hub, index, Arc::new(Metrics::new().unwrap())));
-        let batch = BatchConfig {
-            window: Duration::from_millis(300),
-            events_max: 4,
-            bytes_max: 10_000,
-            edge: setup.edge,
-        };
-        Self { windows: Windows::new(batch, head), hub, head, epochs: 0, accepted: Vec::new() }
+        let batch = BatchConfig { window, events_max: 4, bytes_max: 10_000, edge: setup.edge };
+        let pod = Pod { hub, accepted: Arc::default() };
+        Self { windows: Windows::new(batch, head), pod, head, epochs: 0 }
     }
 
     /// Accepts an event and reads it from the log, as the batcher does. Its data names it for good.
     async fn event(&mut self, i: u8) {
-        self.accepted.push(i);
+        self.pod.accepted.lock().push(i);
         self.head.n += 1;
-        let data = RawValue::from_string(format!(r#"{{"n":{}}}"#, self.accepted.len())).unwrap();
+        let data = RawValue::from_string(format!(r#"{{"n":{}}}"#, self.pod.accepted_count())).unwrap();
         let entry = Arc::new(Entry {
             at: self.head,
-            log_time: self.hub.index().log_time().next(),
+            log_time: self.pod.hub.index().log_time().next(),
             event: Event {
                 product_id: product(i),
                 event_type: EventType::InventoryUpdate,
@@ -112,19 +131,23 @@ impl World {
                 timestamp: Timestamp::from(LogTime::from_micros(0)),
             },
         });
-        self.hub.applied(&entry);
+        self.pod.hub.applied(&entry);
         let closed = self.windows.push(Instant::now(), entry);
         self.leave(closed).await;
     }
 
     /// Accepts an event that the log then loses.
     fn lost_event(&mut self, i: u8) {
-        self.accepted.push(i);
+        self.pod.accepted.lock().push(i);
         self.head.n += 1;
     }
 
     async fn pause(&mut self, ms: u64) {
         advance(Duration::from_millis(ms)).await;
+        self.expire().await;
+    }
+
+    async fn expire(&mut self) {
         let closed = self.windows.expire(Instant::now());
         self.leave(closed).await;
     }
@@ -139,7 +162,7 @@ impl World {
         self.lost_event(1);
         self.flush().await;
         self.windows.skip_to(self.head);
-        self.hub.gap(self.head);
+        self.pod.hub.gap(self.head);
     }
 
     async fn new_epoch(&mut self) {
@@ -148,19 +171,14 @@ impl World {
         self.epochs += 1;
         self.head = Epoch::from_random(self.epochs).at(0);
         self.windows.skip_to(self.head);
-        self.hub.new_epoch(Head { position: self.head, log_time: self.hub.index().log_time() });
-    }
-
-    fn beat(&self) {
-        let everyone: Vec<_> = self.hub.subscribers.iter().map(|s| Arc::clone(s.value())).collect();
-        everyone.iter().for_each(|s| self.hub.beat_one(s));
+        self.pod.hub.new_epoch(Head { position: self.head, log_time: self.pod.hub.index().log_time() });
     }
 
     async fn leave(&mut self, closed: Vec<Closed>) {
         for closed in closed {
-            self.hub.flush(closed).await;
+            self.pod.hub.flush(closed).await;
         }
-        self.hub.covered(self.windows.covered(), self.windows.pending_count());
+        self.pod.hub.covered(self.windows.covered(), self.windows.pending_count());
     }
 }
 
@@ -206,14 +224,15 @@ struct Knowledge {
 
 impl Knowledge {
     /// The shop knows every accepted event, so a refetch now makes up for all of them.
-    fn refetch(&mut self, world: &World, i: u8) {
-        self.refetched.insert(i, world.accepted.len());
+    fn refetch(&mut self, pod: &Pod, i: u8) {
+        self.refetched.insert(i, pod.accepted_count());
     }
 
     /// Every event it can neither have seen nor made up for.
-    fn silent_gaps(&self, world: &World) -> Vec<usize> {
+    fn silent_gaps(&self, pod: &Pod) -> Vec<usize> {
+        let accepted = pod.accepted.lock();
         let made_up = |n: &usize, i: u8| self.refetched.get(&i).is_some_and(|upto| n <= upto);
         let missing = |(n, i): (usize, &u8)| (!self.received.contains(&n) && !made_up(&n, *i)).then_some(n);
-        (1..).zip(&world.accepted).filter_map(missing).filter(|n| *n > self.since).collect()
+        (1..).zip(accepted.iter()).filter_map(missing).filter(|n| *n > self.since).collect()
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::{Knowledge, PRODUCTS, Setup, Step, World, block_on, product, setups, steps};
+use super::{Knowledge, PRODUCTS, Pod, Setup, Step, World, block_on, product, setups, steps};
 use crate::{
     fanout::sse::{Subscription, open},
     index::Since,
@@ -22,25 +22,25 @@ struct Page {
 }
 
 impl Page {
-    async fn come_back(&mut self, world: &World) {
+    async fn come_back(&mut self, pod: &Pod) {
         if self.stream.is_some() {
             return;
         }
         if self.last_id.is_none() {
             // It cannot say where it was, so it is promised nothing for its absence.
-            self.knows.since = world.accepted.len();
+            self.knows.since = pod.accepted_count();
         }
         let subscription = Subscription {
             products: (0..PRODUCTS).map(product).collect(),
             announced: self.announced,
             since: self.last_id.as_deref().map(Since::parse),
         };
-        let response = open(Arc::clone(&world.hub), subscription, None).await;
+        let response = open(Arc::clone(&pod.hub), subscription, None).await;
         self.stream = Some(response.into_body());
     }
 
     /// Reads one block; false if there is none now.
-    async fn read(&mut self, world: &World) -> bool {
+    async fn read(&mut self, pod: &Pod) -> bool {
         let Some(stream) = &mut self.stream else {
             return false;
         };
@@ -52,8 +52,8 @@ impl Page {
         let field = |name: &str| block.lines().find_map(|l| l.strip_prefix(name));
         let data: Value = field("data: ").map(|d| serde_json::from_str(d).unwrap()).unwrap_or_default();
         match field("event: ") {
-            Some("batched_product_update") => self.batch(world, &data),
-            Some("resync_required") => self.resync(world, &data),
+            Some("batched_product_update") => self.batch(pod, &data),
+            Some("resync_required") => self.resync(pod, &data),
             Some("position") | None => {}
             Some(other) => panic!("unknown event {other}"),
         }
@@ -63,29 +63,29 @@ impl Page {
         true
     }
 
-    fn batch(&mut self, world: &World, batch: &Value) {
+    fn batch(&mut self, pod: &Pod, batch: &Value) {
         let events = batch["events"].as_array().unwrap();
         assert_eq!(batch["count"], events.len());
         self.knows.received.extend(events.iter().map(|e| e["data"]["n"].as_u64().unwrap() as usize));
         if events.is_empty() {
             assert!(!self.announced, "an announced client is told in words");
-            self.refetch(world, batch["productId"].as_str().unwrap());
+            self.refetch(pod, batch["productId"].as_str().unwrap());
         }
     }
 
-    fn resync(&mut self, world: &World, resync: &Value) {
+    fn resync(&mut self, pod: &Pod, resync: &Value) {
         assert!(self.announced, "a plain client does not know this word");
         match resync.get("productIds") {
             Some(ids) => {
-                ids.as_array().unwrap().iter().for_each(|id| self.refetch(world, id.as_str().unwrap()))
+                ids.as_array().unwrap().iter().for_each(|id| self.refetch(pod, id.as_str().unwrap()))
             }
-            None => (0..PRODUCTS).for_each(|i| self.refetch(world, product(i).as_str())),
+            None => (0..PRODUCTS).for_each(|i| self.refetch(pod, product(i).as_str())),
         }
     }
 
-    fn refetch(&mut self, world: &World, id: &str) {
+    fn refetch(&mut self, pod: &Pod, id: &str) {
         let i = (0..PRODUCTS).find(|i| product(*i).as_str() == id).unwrap();
-        self.knows.refetch(world, i);
+        self.knows.refetch(pod, i);
     }
 }
 
@@ -99,29 +99,29 @@ async fn play(setup: Setup, steps: &[Step]) -> Vec<usize> {
             Step::Pause { ms } => world.pause(ms).await,
             Step::Read { blocks } => {
                 for _ in 0..blocks {
-                    page.read(&world).await;
+                    page.read(&world.pod).await;
                 }
             }
             Step::Cut => page.stream = None,
-            Step::ComeBack => page.come_back(&world).await,
-            Step::Beat => world.beat(),
-            Step::PayDebts => world.hub.pay_debts().await,
+            Step::ComeBack => page.come_back(&world.pod).await,
+            Step::Beat => world.pod.beat(),
+            Step::PayDebts => world.pod.hub.pay_debts().await,
             Step::Gap => world.gap().await,
             Step::NewEpoch => world.new_epoch().await,
         }
     }
     // Everything comes to rest: windows close, debts are paid, the page reads all there is.
-    page.come_back(&world).await;
+    page.come_back(&world.pod).await;
     world.pause(1_000).await;
     world.pause(1_000).await;
-    while page.read(&world).await {}
+    while page.read(&world.pod).await {}
     for _ in 0..20 {
         world.pause(100).await;
-        world.hub.pay_debts().await;
-        while page.read(&world).await {}
+        world.pod.hub.pay_debts().await;
+        while page.read(&world.pod).await {}
     }
-    assert!(world.hub.debtors.lock().is_empty(), "a debt was never paid");
-    page.knows.silent_gaps(&world)
+    assert!(world.pod.hub.debtors.lock().is_empty(), "a debt was never paid");
+    page.knows.silent_gaps(&world.pod)
 }
 
 proptest! {

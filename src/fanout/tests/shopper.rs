@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Knowledge, PRODUCTS, Setup, Step, World, block_on, product, setups, steps};
+use super::{Knowledge, PRODUCTS, Pod, Setup, Step, World, block_on, product, setups, steps};
 use crate::{
     fanout::{Delivery, IfAhead, Lane, Parcel, PositionBeat, Resync, Subscriber},
     index::Since,
@@ -66,45 +66,55 @@ impl Lane for Wire {
     }
 }
 
-struct Shopper {
-    announced: bool,
+pub(super) struct Shopper {
+    pub(super) announced: bool,
     connection: Option<(Wire, Arc<Subscriber>)>,
     positions: BTreeMap<u8, Position>,
     /// The newest live position of each product on this connection.
     newest: BTreeMap<u8, Position>,
-    knows: Knowledge,
+    pub(super) knows: Knowledge,
 }
 
 impl Shopper {
-    fn come_back(&mut self, world: &World, queue_max: usize) {
+    pub(super) fn new(announced: bool) -> Self {
+        Self {
+            announced,
+            connection: None,
+            positions: BTreeMap::new(),
+            newest: BTreeMap::new(),
+            knows: Knowledge::default(),
+        }
+    }
+
+    pub(super) fn come_back(&mut self, pod: &Pod, queue_max: usize) {
         if self.connection.is_some() {
             return;
         }
         let wire = Wire(Arc::new(Mutex::new(Some(VecDeque::new()))), queue_max);
-        let subscriber = world.hub.connect(Box::new(wire.clone()), self.announced);
+        let subscriber = pod.hub.connect(Box::new(wire.clone()), self.announced);
         self.newest.clear();
         let first = self.positions.is_empty();
         for i in 0..PRODUCTS {
             let since = self.positions.get(&i).map(|at| Since::Cursor(*at));
-            world.hub.join(&subscriber, &product(i), since, IfAhead::GiveUp).unwrap();
+            pod.hub.join(&subscriber, &product(i), since, IfAhead::GiveUp).unwrap();
         }
-        world.hub.pay(&subscriber);
+        pod.hub.pay(&subscriber);
         if first {
-            self.knows.since = world.accepted.len();
-            let cursor = world.hub.covered_for(&subscriber);
+            self.knows.since = pod.accepted_count();
+            let cursor = pod.hub.covered_for(&subscriber);
             self.positions = (0..PRODUCTS).map(|i| (i, cursor)).collect();
         }
         self.connection = Some((wire, subscriber));
     }
 
-    fn cut(&mut self, world: &World) {
+    pub(super) fn cut(&mut self, pod: &Pod) {
         if let Some((wire, subscriber)) = self.connection.take() {
             *wire.0.lock() = None;
-            world.hub.disconnect(subscriber.id());
+            pod.hub.disconnect(subscriber.id());
         }
     }
 
-    fn read(&mut self, world: &World) -> bool {
+    pub(super) fn read(&mut self, pod: &Pod) -> bool {
         let Some((wire, _)) = &self.connection else {
             return false;
         };
@@ -112,23 +122,23 @@ impl Shopper {
             return false;
         };
         if let Some(batch) = message.get("batch") {
-            self.batch(world, batch);
+            self.batch(pod, batch);
         } else if let Some(resync) = message.get("resync") {
-            self.resync(world, resync);
+            self.resync(pod, resync);
         } else if let Some(beat) = message.get("position") {
-            self.position(world, beat);
+            self.position(pod, beat);
         }
         true
     }
 
-    fn batch(&mut self, world: &World, batch: &Value) {
+    fn batch(&mut self, pod: &Pod, batch: &Value) {
         let i = index_of(batch["productId"].as_str().unwrap());
         let (cursor, previous) = (position(&batch["cursor"]), position(&batch["previousCursor"]));
         let events = batch["events"].as_array().unwrap();
         self.knows.received.extend(events.iter().map(|e| e["data"]["n"].as_u64().unwrap() as usize));
         if events.is_empty() {
             assert!(!self.announced);
-            self.knows.refetch(world, i);
+            self.knows.refetch(pod, i);
             self.positions.insert(i, cursor);
             return;
         }
@@ -136,7 +146,7 @@ impl Shopper {
             let before = self.newest.insert(i, cursor);
             let back = before.is_some_and(|b| b.epoch == cursor.epoch && b.n >= cursor.n);
             assert!(!back, "the position of a product went back from {before:?} to {cursor}");
-            self.ask_if_behind(world, i, previous);
+            self.ask_if_behind(pod, i, previous);
         }
         let own = self.positions.get(&i).copied();
         if own.is_none_or(|own| own.epoch != cursor.epoch || own.n < cursor.n) {
@@ -144,7 +154,7 @@ impl Shopper {
         }
     }
 
-    fn resync(&mut self, world: &World, resync: &Value) {
+    fn resync(&mut self, pod: &Pod, resync: &Value) {
         assert!(self.announced);
         let cursor = position(&resync["cursor"]);
         let products: Vec<u8> = match resync.get("productIds") {
@@ -152,15 +162,15 @@ impl Shopper {
             None => (0..PRODUCTS).collect(),
         };
         for i in products {
-            self.knows.refetch(world, i);
+            self.knows.refetch(pod, i);
             self.positions.insert(i, cursor);
         }
     }
 
-    fn position(&mut self, world: &World, beat: &Value) {
+    fn position(&mut self, pod: &Pod, beat: &Value) {
         let cursor = position(&beat["cursor"]);
         for (id, at) in beat["products"].as_object().unwrap() {
-            self.ask_if_behind(world, index_of(id), position(at));
+            self.ask_if_behind(pod, index_of(id), position(at));
         }
         for own in self.positions.values_mut() {
             if own.epoch == cursor.epoch && own.n < cursor.n {
@@ -170,12 +180,12 @@ impl Shopper {
     }
 
     /// It should have come as far as `known` and has not: it asks for what it missed.
-    fn ask_if_behind(&mut self, world: &World, i: u8, known: Position) {
+    fn ask_if_behind(&mut self, pod: &Pod, i: u8, known: Position) {
         let own = self.positions[&i];
         if own.epoch != known.epoch || own.n < known.n {
             let subscriber = Arc::clone(&self.connection.as_ref().unwrap().1);
-            world.hub.resume(&subscriber, &product(i), Since::Cursor(own), IfAhead::GiveUp);
-            world.hub.pay(&subscriber);
+            pod.hub.resume(&subscriber, &product(i), Since::Cursor(own), IfAhead::GiveUp);
+            pod.hub.pay(&subscriber);
         }
     }
 }
@@ -190,37 +200,31 @@ fn position(value: &Value) -> Position {
 
 async fn play(setup: Setup, steps: &[Step]) -> Vec<usize> {
     let mut world = World::new(setup);
-    let mut shopper = Shopper {
-        announced: setup.announced,
-        connection: None,
-        positions: BTreeMap::new(),
-        newest: BTreeMap::new(),
-        knows: Knowledge::default(),
-    };
+    let mut shopper = Shopper::new(setup.announced);
     for step in steps {
         match *step {
             Step::Event { product } => world.event(product).await,
             Step::Pause { ms } => world.pause(ms).await,
             Step::Read { blocks } => (0..blocks).for_each(|_| {
-                shopper.read(&world);
+                shopper.read(&world.pod);
             }),
-            Step::Cut => shopper.cut(&world),
-            Step::ComeBack => shopper.come_back(&world, setup.queue_max),
-            Step::Beat => world.beat(),
-            Step::PayDebts => world.hub.pay_debts().await,
+            Step::Cut => shopper.cut(&world.pod),
+            Step::ComeBack => shopper.come_back(&world.pod, setup.queue_max),
+            Step::Beat => world.pod.beat(),
+            Step::PayDebts => world.pod.hub.pay_debts().await,
             Step::Gap => world.gap().await,
             Step::NewEpoch => world.new_epoch().await,
         }
     }
-    shopper.come_back(&world, setup.queue_max);
+    shopper.come_back(&world.pod, setup.queue_max);
     for _ in 0..60 {
         world.pause(100).await;
-        world.hub.pay_debts().await;
-        world.beat();
-        while shopper.read(&world) {}
+        world.pod.hub.pay_debts().await;
+        world.pod.beat();
+        while shopper.read(&world.pod) {}
     }
-    assert!(world.hub.debtors.lock().is_empty(), "a debt was never paid");
-    shopper.knows.silent_gaps(&world)
+    assert!(world.pod.hub.debtors.lock().is_empty(), "a debt was never paid");
+    shopper.knows.silent_gaps(&world.pod)
 }
 
 proptest! {
