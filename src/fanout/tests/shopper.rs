@@ -94,10 +94,13 @@ impl Shopper {
         let subscriber = pod.hub.connect(Box::new(wire.clone()), self.announced);
         self.newest.clear();
         let first = self.positions.is_empty();
+        // As `join_products` does: no beat between the joins.
+        subscriber.opening();
         for i in 0..PRODUCTS {
             let since = self.positions.get(&i).map(|at| Since::Cursor(*at));
             pod.hub.join(&subscriber, &product(i), since, IfAhead::GiveUp).unwrap();
         }
+        subscriber.opened();
         pod.hub.pay(&subscriber);
         if first {
             self.knows.since = pod.accepted_count();
