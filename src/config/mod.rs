@@ -66,7 +66,8 @@ pub(crate) enum Environment {
 
 /// Products one connection may track (contract section 8).
 const PRODUCTS_PER_CONNECTION_MAX: usize = 200;
-/// Messages queued to one connection before it counts as slow: more than the answers to joining every product at once.
+/// Messages queued to one connection before it counts as slow: room for the answers to joining every product at once,
+/// two replayed batches each.
 const QUEUE_MAX: usize = 512;
 /// A request of the largest kind must not push itself out of the log before it is read.
 const LOG_EVENTS_MIN: u64 = 2 * crate::ingest::notify::EVENTS_MAX as u64;

@@ -96,10 +96,18 @@ impl Hub {
         answer
     }
 
-    /// All or nothing: if the queue fills up on the way, the client is told to refetch instead.
+    /// Batches replayed of one product at most. A client that missed more refetches, which it would do once anyway;
+    /// so the answers for 200 products and the acknowledgement behind them fit into one connection's queue.
+    const REPLAY_BATCHES_MAX: usize = 2;
+
+    /// All or nothing: if it is too much, or the queue fills up on the way, the client is told to refetch instead.
     fn replay(&self, subscriber: &Arc<Subscriber>, missed: Missed) -> Result<Outcome, ResyncReason> {
         let mut previous = missed.previous;
-        for batch in self.batches(missed.entries) {
+        let batches = self.batches(missed.entries);
+        if batches.len() > Self::REPLAY_BATCHES_MAX {
+            return Err(ResyncReason::Expired);
+        }
+        for batch in batches {
             let parcel = Parcel::new(Frame::replay(&batch, previous));
             if subscriber.lane.frame(&parcel, false) != Delivery::Sent {
                 return Err(ResyncReason::Slow);

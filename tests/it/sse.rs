@@ -192,6 +192,22 @@ async fn a_client_that_was_away_too_long_is_told_to_refetch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_missed_two_full_batches_gets_them_and_one_event_more_is_a_refetch() {
+    let app = TestApp::start().await;
+    let event = json!({"productId": "p1", "type": "inventory_update", "data": {"currentStock": 1}});
+    let opened = app.stream("products=p1").await.next().await.unwrap().id.unwrap();
+    app.post(json!({"events": vec![&event; 200]}).to_string(), &[]).await;
+    sleep(Duration::from_secs(1)).await;
+    let mut stream = app.resume("products=p1&features=resync", Some(&opened)).await;
+    assert_eq!((stream.batch().await.count(), stream.batch().await.count()), (100, 100));
+    app.price("p1", 1).await;
+    sleep(Duration::from_secs(1)).await;
+    let mut stream = app.resume("products=p1&features=resync", Some(&opened)).await;
+    stream.next().await;
+    assert_eq!(stream.next().await.unwrap().event.as_deref(), Some("resync_required"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn heartbeats_tell_the_covered_position() {
     let app = TestApp::start().await;
     let (mut plain, mut announced) =
