@@ -32,6 +32,7 @@ impl Downstream for Hub {
             }
             self.deliver(slice, &parcel);
         }
+        self.index.cover(closed.covered);
     }
 
     fn covered(&self, position: Position, pending_windows: usize) {

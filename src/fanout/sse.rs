@@ -21,6 +21,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body::Frame as BodyFrame;
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -110,7 +111,7 @@ pub(super) async fn open(
     }
     let (queue, blocks) = mpsc::channel(hub.queue_max());
     let opening = queue.clone();
-    let lane = StreamLane { queue, announced, connection };
+    let lane = StreamLane { queue, announced, connection, told: Mutex::new(None) };
     let subscriber = hub.connect(Box::new(lane), announced);
     subscriber.opening();
     let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id() };
@@ -171,9 +172,25 @@ struct StreamLane {
     queue: mpsc::Sender<Bytes>,
     announced: bool,
     connection: Option<Connection>,
+    /// The newest id told. A beat is made beside the deliveries and may bring an older one.
+    told: Mutex<Option<Position>>,
 }
 
 impl StreamLane {
+    /// Queues a block that tells `id`; `None`: a newer one was told already.
+    fn tell(&self, id: Position, block: impl FnOnce() -> Bytes) -> Option<Delivery> {
+        // Held until the block is queued, so that ids are queued in the order they are compared.
+        let mut told = self.told.lock();
+        if told.is_some_and(|told| told.epoch == id.epoch && told.n > id.n) {
+            return None;
+        }
+        let sent = self.send(block());
+        if sent == Delivery::Sent {
+            *told = Some(id);
+        }
+        Some(sent)
+    }
+
     fn send(&self, block: Bytes) -> Delivery {
         match self.queue.try_send(block) {
             Ok(()) => Delivery::Sent,
@@ -191,10 +208,10 @@ impl Lane for StreamLane {
     fn frame(&self, parcel: &Parcel, complete: bool) -> Delivery {
         const EVENT: &str = "batched_product_update";
         let json = parcel.frame.json().get();
-        let sent = match parcel.frame.covered().filter(|_| complete) {
-            Some(covered) => self.send(parcel.sse(|| block(Some(EVENT), Some(covered), Some(json)))),
-            None => self.send(block(Some(EVENT), None, Some(json))),
-        };
+        let id = parcel.frame.covered().filter(|_| complete);
+        let with_id =
+            id.and_then(|id| self.tell(id, || parcel.sse(|| block(Some(EVENT), Some(id), Some(json)))));
+        let sent = with_id.unwrap_or_else(|| self.send(block(Some(EVENT), None, Some(json))));
         if let (Delivery::Sent, Some(connection)) = (sent, &self.connection) {
             connection.expect_write(parcel.flushed);
         }
@@ -202,18 +219,20 @@ impl Lane for StreamLane {
     }
 
     fn resync(&self, resync: &Resync, complete: bool) -> Delivery {
+        const EVENT: &str = "resync_required";
+        let json = json(resync);
         let id = complete.then_some(resync.cursor);
-        self.send(block(Some("resync_required"), id, Some(&json(resync))))
+        let with_id = id.and_then(|id| self.tell(id, || block(Some(EVENT), Some(id), Some(&json))));
+        with_id.unwrap_or_else(|| self.send(block(Some(EVENT), None, Some(&json))))
     }
 
     fn beat(&self, beat: Option<&PositionBeat>) -> Delivery {
-        match beat {
-            Some(beat) if self.announced => {
-                self.send(block(Some("position"), Some(beat.cursor), Some(&json(beat))))
-            }
-            Some(beat) => self.send(block(None, Some(beat.cursor), None)),
-            None => self.send(Bytes::from_static(b":\n\n")),
-        }
+        let told = beat.and_then(|beat| {
+            let words = self.announced.then(|| json(beat));
+            let event = words.as_ref().map(|_| "position");
+            self.tell(beat.cursor, || block(event, Some(beat.cursor), words.as_deref()))
+        });
+        told.unwrap_or_else(|| self.send(Bytes::from_static(b":\n\n")))
     }
 
     fn is_gone(&self) -> bool {

@@ -58,6 +58,10 @@ impl Page {
             Some(other) => panic!("unknown event {other}"),
         }
         if let Some(id) = field("id: ") {
+            let (new, old) = (Since::parse(id), self.last_id.as_deref().map(Since::parse));
+            if let (Since::Cursor(new), Some(Since::Cursor(old))) = (new, old) {
+                assert!(new.epoch != old.epoch || new.n >= old.n, "the id went back from {old} to {new}");
+            }
             self.last_id = Some(id.to_owned());
         }
         true
