@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -13,6 +14,7 @@ use axum::{
 use bytes::Bytes;
 use http_body::Frame;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::support::{Answer, KEY, TestApp};
 
@@ -244,6 +246,37 @@ async fn a_draining_gateway_takes_nothing_and_says_when_to_come_again() {
     app.drain().await;
     let answer = app.post(GOOD, &[]).await;
     assert_eq!(answer.headers["retry-after"], "1");
+    refused(&app, answer, 503, "draining").await;
+}
+
+/// A body that comes when its time has come.
+struct LateBody(Option<Pin<Box<tokio::time::Sleep>>>);
+
+impl http_body::Body for LateBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(sleep) = &mut self.0 else { return Poll::Ready(None) };
+        std::task::ready!(sleep.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(GOOD.as_bytes())))))
+    }
+}
+
+/// Goal: no 202 for what nobody will deliver. Method: a request that arrives before the drain, its body after.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_after_the_drain_is_refused() {
+    let app = TestApp::start().await;
+    let late = LateBody(Some(Box::pin(sleep(Duration::from_millis(600)))));
+    let drain = async {
+        sleep(Duration::from_millis(100)).await;
+        app.drain().await;
+    };
+    let (answer, ()) = tokio::join!(app.post(Body::new(late), &[]), drain);
     refused(&app, answer, 503, "draining").await;
 }
 
