@@ -109,6 +109,12 @@ fn greet(config: &Config, address: SocketAddr) {
     if config.console {
         tracing::info!("console: http://{shown}/");
     }
+    let strict = !config.origins.allow_localhost;
+    if strict && config.origins.allowed.iter().any(|origin| origin.contains("://localhost")) {
+        tracing::warn!(
+            "FRONTEND_URL names localhost: pages of the shop are refused until it, or ALLOWED_ORIGINS, is set"
+        );
+    }
     if let Some(key) = &config.generated_key {
         // Shown once, on purpose, and only when it was made up here: nobody could use the gateway otherwise.
         say(&format!(
