@@ -39,6 +39,7 @@ fn entry(n: u64, product_id: ProductId) -> Arc<Entry> {
             data: Data::new(&RawValue::from_string(DATA.into()).unwrap()).unwrap(),
             timestamp: Timestamp::new("2026-01-01T00:00:00Z").unwrap(),
         },
+        message: None,
     })
 }
 

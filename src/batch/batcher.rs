@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{BatchConfig, Closed, Windows};
 use crate::{
     eventlog::{EventLog, Head, LogError, Tail, Tailed},
-    model::{Entry, Position},
+    model::{Entry, Position, ProductId},
     telemetry::Metrics,
 };
 
@@ -25,6 +25,8 @@ pub trait Downstream: Send + Sync + 'static {
     fn covered(&self, position: Position, pending_windows: usize);
     /// Entries up to this position are missing for good.
     fn gap(&self, to: Position);
+    /// An input lost something before this position: of these products or, if there are none, of any.
+    fn input_gap(&self, at: Position, product_ids: &[ProductId]);
     /// History changed; all positions so far are void.
     fn new_epoch(&self, head: Head);
 }
@@ -36,6 +38,8 @@ pub struct Batcher {
     windows: Windows,
     downstream: Arc<dyn Downstream>,
     metrics: Arc<Metrics>,
+    /// The log could not be read at the last try.
+    failing: bool,
 }
 
 impl std::fmt::Debug for Batcher {
@@ -57,7 +61,7 @@ impl Batcher {
         metrics: Arc<Metrics>,
     ) -> Self {
         let tail = log.tail(after);
-        Self { log, tail, windows: Windows::new(config, after), downstream, metrics }
+        Self { log, tail, windows: Windows::new(config, after), downstream, metrics, failing: false }
     }
 
     /// Runs until `drain` is cancelled; then reads on to the head of the log, flushes every window and returns.
@@ -71,9 +75,12 @@ impl Batcher {
                     self.leave(closed).await;
                 }
                 read = self.tail.next() => match read {
-                    Ok(tailed) => self.take(tailed).await,
+                    Ok(tailed) => {
+                        self.note(None);
+                        self.take(tailed).await;
+                    }
                     Err(error) => {
-                        tracing::warn!(%error, "reading the log failed, trying again");
+                        self.note(Some(error));
                         sleep(Self::RETRY).await;
                     }
                 },
@@ -90,6 +97,16 @@ impl Batcher {
         }
         let closed = self.windows.flush();
         self.leave(closed).await;
+    }
+
+    /// Tells when reading begins to fail and when it works again, not every try in between.
+    fn note(&mut self, error: Option<LogError>) {
+        match error {
+            Some(error) if !self.failing => tracing::warn!(%error, "reading the log fails, trying again"),
+            None if self.failing => tracing::info!("the log is read again"),
+            _ => {}
+        }
+        self.failing = error.is_some();
     }
 
     async fn read_to_head(&mut self) -> Result<(), LogError> {
@@ -115,6 +132,12 @@ impl Batcher {
                 self.leave(closed).await;
                 self.windows.skip_to(to);
                 self.downstream.gap(to);
+            }
+            Tailed::InputGap { at, product_ids } => {
+                let closed = self.windows.flush();
+                self.leave(closed).await;
+                self.windows.skip_to(at);
+                self.downstream.input_gap(at, &product_ids);
             }
             Tailed::NewEpoch(head) => {
                 let closed = self.windows.flush();

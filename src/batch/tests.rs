@@ -49,6 +49,7 @@ fn entry(n: u64, product: u8, data_bytes: usize) -> Arc<Entry> {
             data: Data::new(&serde_json::value::RawValue::from_string(data).unwrap()).unwrap(),
             timestamp: Timestamp::from(LogTime::from_micros(0)),
         },
+        message: None,
     })
 }
 

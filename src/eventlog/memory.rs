@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    Append, AppendError, Appended, EventLog, Head, LogError, NewEvent, Tail, Tailed,
+    Append, AppendError, Appended, EventLog, Head, InputGap, LogError, Tail, Tailed,
     claims::{Claim, Claims},
 };
 use crate::{
     clock::Clock,
-    model::{Entry, Epoch, LogTime, Position},
+    model::{Entry, Epoch, LogTime, Position, ProductId},
 };
 
 /// How much the log keeps. Whatever bound is met first, the oldest entries go.
@@ -48,7 +48,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     /// What is kept, oldest first, dense.
-    entries: VecDeque<Arc<Entry>>,
+    places: VecDeque<Place>,
     bytes: usize,
     /// The newest `n` ever given.
     n: u64,
@@ -57,11 +57,41 @@ struct State {
     claims: Claims,
 }
 
+/// What stands at one position.
+#[derive(Debug)]
+enum Place {
+    Entry(Arc<Entry>),
+    InputGap { at: Position, log_time: LogTime, product_ids: Vec<ProductId> },
+}
+
+impl Place {
+    fn at(&self) -> Position {
+        match self {
+            Self::Entry(entry) => entry.at,
+            Self::InputGap { at, .. } => *at,
+        }
+    }
+
+    fn log_time(&self) -> LogTime {
+        match self {
+            Self::Entry(entry) => entry.log_time,
+            Self::InputGap { log_time, .. } => *log_time,
+        }
+    }
+
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::Entry(entry) => entry.size_bytes(),
+            Self::InputGap { product_ids, .. } => size_of::<Self>() + size_of_val(product_ids.as_slice()),
+        }
+    }
+}
+
 impl MemoryLog {
     /// An empty log in an epoch of its own.
     pub fn new(config: MemoryLogConfig, clock: Clock) -> Self {
         let state = State {
-            entries: VecDeque::new(),
+            places: VecDeque::new(),
             bytes: 0,
             n: 0,
             last: clock.now(),
@@ -84,6 +114,16 @@ impl EventLog for MemoryLog {
         self.shared.append(append)
     }
 
+    async fn append_gap(&self, gap: InputGap) -> Result<Position, AppendError> {
+        let mut state = self.shared.state.lock();
+        let now = self.shared.clock.now();
+        let (at, log_time) = state.next(self.shared.epoch, now);
+        state.push(Place::InputGap { at, log_time, product_ids: gap.product_ids });
+        state.trim(&self.shared.config, now);
+        self.shared.newest.send_replace(state.n);
+        Ok(at)
+    }
+
     async fn head(&self) -> Result<Head, LogError> {
         let mut state = self.shared.state.lock();
         let now = self.shared.clock.now();
@@ -93,9 +133,9 @@ impl EventLog for MemoryLog {
 
     fn tail(&self, after: Position) -> Box<dyn Tail> {
         // A position of another epoch means nothing here: start before the first entry.
-        let after_n = if after.epoch == self.shared.epoch { after.n } else { 0 };
+        let after = if after.epoch == self.shared.epoch { after } else { self.shared.epoch.at(0) };
         Box::new(MemoryTail {
-            after_n,
+            after,
             newest: self.shared.newest.subscribe(),
             shared: Arc::clone(&self.shared),
         })
@@ -125,7 +165,9 @@ impl Shared {
         }
         let mut answer =
             Appended { accepted: 0, duplicates: 0, cursor: self.epoch.at(state.n), repeated: false };
-        for new in append.events {
+        let count = append.events.len();
+        for (i, new) in append.events.into_iter().enumerate() {
+            let message = append.message.filter(|_| i + 1 == count).and_then(|m| m.digest);
             answer.cursor = match new.claim.and_then(|key| state.claims.get(&key)) {
                 Some(Claim::Event { n }) => {
                     answer.duplicates += 1;
@@ -133,7 +175,13 @@ impl Shared {
                 }
                 _ => {
                     answer.accepted += 1;
-                    state.push(self.epoch, now, new)
+                    let (at, log_time) = state.next(self.epoch, now);
+                    let entry = Entry { at, log_time, event: new.event, message };
+                    state.push(Place::Entry(Arc::new(entry)));
+                    if let Some(key) = new.claim {
+                        state.claims.insert(now, key, Claim::Event { n: at.n });
+                    }
+                    at
                 }
             };
         }
@@ -153,55 +201,59 @@ impl Shared {
 }
 
 impl State {
-    fn push(&mut self, epoch: Epoch, now: LogTime, new: NewEvent) -> Position {
+    /// The next place.
+    fn next(&mut self, epoch: Epoch, now: LogTime) -> (Position, LogTime) {
         self.n += 1;
         self.last = now.max(self.last.next());
-        let at = epoch.at(self.n);
-        let entry = Arc::new(Entry { at, log_time: self.last, event: new.event });
-        self.bytes += entry.size_bytes();
-        self.entries.push_back(entry);
-        if let Some(key) = new.claim {
-            self.claims.insert(now, key, Claim::Event { n: at.n });
-        }
-        at
+        (epoch.at(self.n), self.last)
+    }
+
+    fn push(&mut self, place: Place) {
+        self.bytes += place.size_bytes();
+        self.places.push_back(place);
     }
 
     fn trim(&mut self, config: &MemoryLogConfig, now: LogTime) {
         let retention_secs = i64::try_from(config.retention_secs).unwrap_or(i64::MAX);
         let oldest_kept = now.plus_secs(retention_secs.saturating_neg());
-        while let Some(oldest) = self.entries.front() {
-            let over = self.entries.len() > config.events_max || self.bytes > config.bytes_max;
-            if !over && oldest.log_time >= oldest_kept {
+        while let Some(oldest) = self.places.front() {
+            let over = self.places.len() > config.events_max || self.bytes > config.bytes_max;
+            if !over && oldest.log_time() >= oldest_kept {
                 break;
             }
             self.bytes -= oldest.size_bytes();
-            self.entries.pop_front();
+            self.places.pop_front();
         }
     }
 
-    /// Up to `count` entries behind `after_n`, or the gap in front of them.
-    fn read(&self, after_n: u64, count: usize) -> Option<Read> {
-        if self.n <= after_n {
+    /// What comes next behind `after`: up to `count` entries, or what stands in their place.
+    fn read(&self, after: Position, count: usize) -> Option<Tailed> {
+        if self.n <= after.n {
             return None;
         }
-        let first_n = self.entries.front().map_or(self.n + 1, |e| e.at.n);
-        if first_n > after_n + 1 {
-            return Some(Read::Gap { to_n: first_n - 1 });
+        let first_n = self.places.front().map_or(self.n + 1, |p| p.at().n);
+        if first_n > after.n + 1 {
+            return Some(Tailed::Gap { to: after.epoch.at(first_n - 1) });
         }
         // Dense, so the distance in `n` is the distance in the list.
-        let skip = usize::try_from(after_n + 1 - first_n).ok()?;
-        Some(Read::Entries(self.entries.iter().skip(skip).take(count).cloned().collect()))
+        let skip = usize::try_from(after.n + 1 - first_n).ok()?;
+        let mut entries = Vec::new();
+        for place in self.places.iter().skip(skip).take(count) {
+            match place {
+                Place::Entry(entry) => entries.push(Arc::clone(entry)),
+                Place::InputGap { at, product_ids, .. } if entries.is_empty() => {
+                    return Some(Tailed::InputGap { at: *at, product_ids: product_ids.clone() });
+                }
+                Place::InputGap { .. } => break,
+            }
+        }
+        Some(Tailed::Entries(entries))
     }
-}
-
-enum Read {
-    Entries(Vec<Arc<Entry>>),
-    Gap { to_n: u64 },
 }
 
 #[derive(Debug)]
 struct MemoryTail {
-    after_n: u64,
+    after: Position,
     newest: watch::Receiver<u64>,
     shared: Arc<Shared>,
 }
@@ -217,15 +269,11 @@ impl Tail for MemoryTail {
         loop {
             // Marked seen before reading, so that an append in between wakes the wait below.
             self.newest.borrow_and_update();
-            let read = self.shared.state.lock().read(self.after_n, Self::READ_MAX);
+            let read = self.shared.state.lock().read(self.after, Self::READ_MAX);
             match read {
-                Some(Read::Entries(entries)) => {
-                    self.after_n += entries.len() as u64;
-                    return Ok(Tailed::Entries(entries));
-                }
-                Some(Read::Gap { to_n }) => {
-                    self.after_n = to_n;
-                    return Ok(Tailed::Gap { to: self.shared.epoch.at(to_n) });
+                Some(tailed) => {
+                    self.after = tailed.end().unwrap_or(self.after);
+                    return Ok(tailed);
                 }
                 None => self.newest.changed().await.map_err(|_| LogError)?,
             }

@@ -4,6 +4,7 @@
 
 mod claims;
 mod memory;
+pub mod redis;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 pub use claims::{BodyDigest, ClaimKey};
 pub use memory::{MemoryLog, MemoryLogConfig};
 
-use crate::model::{Entry, Event, LogTime, Position};
+use crate::model::{Entry, Event, LogTime, MessageDigest, Position, ProductId};
 
 /// A numbered log of accepted events.
 ///
@@ -30,6 +31,10 @@ use crate::model::{Entry, Event, LogTime, Position};
 pub trait EventLog: fmt::Debug + Send + Sync + 'static {
     /// Takes events. May be dropped at any await: then it is unknown whether the events were taken.
     async fn append(&self, append: Append) -> Result<Appended, AppendError>;
+
+    /// Notes in the log that an input lost something, so that every pod tells its clients, and those who come back
+    /// later are told too. May be dropped at any await, as [`append`](Self::append) may.
+    async fn append_gap(&self, gap: InputGap) -> Result<Position, AppendError>;
 
     /// Where the log stands now. Cancel safe.
     async fn head(&self) -> Result<Head, LogError>;
@@ -58,8 +63,27 @@ pub enum Tailed {
         /// The last missing position.
         to: Position,
     },
+    /// An entry which says that an input lost something before it. It has a position as every entry has.
+    InputGap {
+        /// Where it stands.
+        at: Position,
+        /// Of which products; empty: nobody knows, so of any.
+        product_ids: Vec<ProductId>,
+    },
     /// History changed: all positions known so far are void; reading goes on at the start of the new epoch.
     NewEpoch(Head),
+}
+
+impl Tailed {
+    /// The last position that this is about.
+    pub fn end(&self) -> Option<Position> {
+        match self {
+            Self::Entries(entries) => entries.last().map(|e| e.at),
+            Self::Gap { to } => Some(*to),
+            Self::InputGap { at, .. } => Some(*at),
+            Self::NewEpoch(head) => Some(head.position.epoch.at(0)),
+        }
+    }
 }
 
 /// Where a log stands.
@@ -78,6 +102,32 @@ pub struct Append {
     pub request: Option<RequestClaim>,
     /// At least one event, and at most 65,535.
     pub events: Vec<NewEvent>,
+    /// The message that brought them, if they came over a Redis channel.
+    pub message: Option<Message>,
+}
+
+/// A message from a Redis channel, as far as the log must know. Every pod hears it; the holder of the lease appends it.
+#[derive(Debug, Clone, Copy)]
+pub struct Message {
+    /// The lease under which it is appended: if it is no longer held, nothing is.
+    pub lease: LeaseToken,
+    /// Carried by the last entry, so that the pods that heard it too can strike it out.
+    pub digest: Option<MessageDigest>,
+    /// It came from the channel that other events are mirrored to, so it is not sent there again.
+    pub from_mirror: bool,
+}
+
+/// Names one holding of the lease: whoever takes the lease later has a higher one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeaseToken(pub u64);
+
+/// An input lost something.
+#[derive(Debug, Clone)]
+pub struct InputGap {
+    /// Of which products; empty: nobody knows, so of any.
+    pub product_ids: Vec<ProductId>,
+    /// The lease under which this is said, where one is needed to say it.
+    pub lease: Option<LeaseToken>,
 }
 
 /// An event on its way in.
@@ -117,6 +167,9 @@ pub enum AppendError {
     /// The publisher's fault: the key was used for another body. Retrying will not help.
     #[error("this idempotency key was used for another request body")]
     KeyReused,
+    /// The lease is not held any more: another pod appends what this one heard.
+    #[error("the lease is no longer held")]
+    Fenced,
     /// Too many appends at once. Retry with the same key.
     #[error("too many appends at once")]
     Overloaded {

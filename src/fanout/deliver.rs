@@ -10,7 +10,7 @@ use crate::{
     batch::{Closed, Downstream},
     eventlog::Head,
     index::ResyncReason,
-    model::{Batch, Entry, Frame, Position},
+    model::{Batch, Entry, Frame, Position, ProductId},
     telemetry::Transport,
 };
 
@@ -47,6 +47,21 @@ impl Downstream for Hub {
         self.index.raise_floor(to);
         self.owe_all(ResyncReason::Gap);
         self.index.skip_to(to);
+    }
+
+    fn input_gap(&self, at: Position, product_ids: &[ProductId]) {
+        tracing::warn!(%at, products = product_ids.len(), "an input lost events; clients are told to refetch");
+        self.index.raise_floor(at);
+        if product_ids.is_empty() {
+            self.owe_all(ResyncReason::Gap);
+        }
+        for product_id in product_ids {
+            // Under the room's lock: who joins after it is judged by the new floor.
+            if let Slot::Occupied(room) = self.rooms.entry(product_id.clone()) {
+                room.get().iter().for_each(|member| self.owe(member, product_id, ResyncReason::Gap));
+            }
+        }
+        self.index.skip_to(at);
     }
 
     fn new_epoch(&self, head: Head) {

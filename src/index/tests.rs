@@ -38,6 +38,7 @@ fn entry(n: u64, i: u8) -> Arc<Entry> {
             data: Data::new(&serde_json::value::RawValue::from_string("{}".into()).unwrap()).unwrap(),
             timestamp: Timestamp::from(log_time(n)),
         },
+        message: None,
     })
 }
 

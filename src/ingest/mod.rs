@@ -61,6 +61,8 @@ impl Gate {
         Self::open(*closed)?;
         let appended = self.log.append(append).await.map_err(|error| match error {
             AppendError::KeyReused => Problem::idempotency_key_reused(),
+            // Only what comes over a channel is fenced, and that does not come through here.
+            AppendError::Fenced => Problem::log_unavailable(Self::DRAINING_RETRY),
             AppendError::Overloaded { retry_after } => Problem::overloaded(retry_after),
             AppendError::Unavailable { retry_after } => Problem::log_unavailable(retry_after),
         })?;

@@ -59,7 +59,11 @@ pub fn parse(
         (None, Form::Batch) => return Err(Problem::invalid_event(vec![field("events", LIST)])),
         (None, Form::Any) => read::<Fields<'_>>(text)?.check("", now, &mut errors).into_iter().collect(),
     };
-    if errors.is_empty() { Ok(Append { request, events }) } else { Err(Problem::invalid_event(errors)) }
+    if errors.is_empty() {
+        Ok(Append { request, events, message: None })
+    } else {
+        Err(Problem::invalid_event(errors))
+    }
 }
 
 const LIST: &str = "a list of 1 to 500 events";

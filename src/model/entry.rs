@@ -1,5 +1,7 @@
 //! [`Entry`]: an event that has its place in the log. Made only by a log.
 
+use std::{fmt, str::FromStr};
+
 use super::{Event, LogTime, Position};
 
 /// An accepted event: it cannot be taken back, and its position names it for good.
@@ -11,7 +13,18 @@ pub struct Entry {
     pub log_time: LogTime,
     /// What was accepted.
     pub event: Event,
+    /// The message it came with, if it is the last event of one from a Redis channel.
+    pub message: Option<MessageDigest>,
 }
+
+/// 128 bits of a digest over a message's channel and payload. Pods know by it that a message they heard is in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MessageDigest(pub [u8; 16]);
+
+/// The text is no digest of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("32 hexadecimal digits")]
+pub struct InvalidDigest;
 
 impl Entry {
     /// Bytes this entry is counted with against `LOG_MAX_BYTES`: its text plus the fixed cost of holding it
@@ -19,5 +32,33 @@ impl Entry {
     pub fn size_bytes(&self) -> usize {
         const FIXED: usize = size_of::<Entry>() + 64;
         FIXED + self.event.encoded_len()
+    }
+}
+
+impl fmt::Display for MessageDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for MessageDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for MessageDigest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let mut bytes = [0; 16];
+        if text.len() != 2 * bytes.len() || !text.is_ascii() {
+            return Err(InvalidDigest);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| InvalidDigest)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidDigest)?;
+        }
+        Ok(Self(bytes))
     }
 }

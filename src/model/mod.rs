@@ -13,7 +13,7 @@ mod position;
 mod product_id;
 
 pub use batch::Batch;
-pub use entry::Entry;
+pub use entry::{Entry, InvalidDigest, MessageDigest};
 pub use event::{Data, DataError, Event, EventType, InvalidTimestamp, Timestamp};
 pub use frame::Frame;
 pub use log_time::LogTime;

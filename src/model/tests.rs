@@ -21,6 +21,7 @@ fn entry(n: u64, json: &str) -> Arc<Entry> {
             data: data(json).unwrap(),
             timestamp: Timestamp::new("2026-01-01T00:00:00Z").unwrap(),
         },
+        message: None,
     })
 }
 

@@ -37,7 +37,7 @@ fn request(key: &str, body: &str) -> Option<RequestClaim> {
 }
 
 async fn append(log: &Arc<dyn EventLog>, events: Vec<NewEvent>) -> Appended {
-    log.append(Append { request: None, events }).await.unwrap()
+    log.append(Append { request: None, events, message: None }).await.unwrap()
 }
 
 /// The next `count` entries.
@@ -117,13 +117,13 @@ async fn a_tail_starts_where_it_is_told(log: Arc<dyn EventLog>) {
 }
 
 async fn a_retried_request_gets_the_first_answer_again(log: Arc<dyn EventLog>) {
-    let first = Append { request: request("key", "body"), events: vec![event(1), event(2)] };
+    let first = Append { request: request("key", "body"), events: vec![event(1), event(2)], message: None };
     let first = log.append(first).await.unwrap();
     append(&log, vec![event(3)]).await;
     let head = start(&log).await;
-    let again = Append { request: request("key", "body"), events: vec![event(1), event(2)] };
+    let again = Append { request: request("key", "body"), events: vec![event(1), event(2)], message: None };
     assert_eq!(log.append(again).await, Ok(Appended { repeated: true, ..first }));
-    let other = Append { request: request("key", "another body"), events: vec![event(9)] };
+    let other = Append { request: request("key", "another body"), events: vec![event(9)], message: None };
     assert_eq!(log.append(other).await, Err(AppendError::KeyReused));
     assert_eq!(start(&log).await, head, "nothing was appended");
 }
@@ -141,7 +141,7 @@ async fn a_claimed_event_is_taken_once(log: Arc<dyn EventLog>) {
 
 async fn an_event_id_is_no_idempotency_key(log: Arc<dyn EventLog>) {
     append(&log, vec![claimed(1, "same")]).await;
-    let other = Append { request: request("same", "body"), events: vec![event(2)] };
+    let other = Append { request: request("same", "body"), events: vec![event(2)], message: None };
     assert_eq!(log.append(other).await.unwrap().accepted, 1);
 }
 

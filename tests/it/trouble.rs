@@ -10,7 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 use serde_json::json;
-use shelfcast::eventlog::{Append, AppendError, Appended, EventLog, Head, LogError, MemoryLog, Tail, Tailed};
+use shelfcast::eventlog::{
+    Append, AppendError, Appended, EventLog, Head, InputGap, LogError, MemoryLog, Tail, Tailed,
+};
 use shelfcast::model::Position;
 use tokio::{net::TcpListener, time::sleep};
 
@@ -83,6 +85,10 @@ impl EventLog for Shared {
             return Err(AppendError::Unavailable { retry_after });
         }
         self.0.log.append(append).await
+    }
+
+    async fn append_gap(&self, gap: InputGap) -> Result<Position, AppendError> {
+        self.0.log.append_gap(gap).await
     }
 
     async fn head(&self) -> Result<Head, LogError> {

@@ -130,6 +130,7 @@ impl World {
                 data: Data::new(&data).unwrap(),
                 timestamp: Timestamp::from(LogTime::from_micros(0)),
             },
+            message: None,
         });
         self.pod.hub.applied(&entry);
         let closed = self.windows.push(Instant::now(), entry);
