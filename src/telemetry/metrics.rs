@@ -48,6 +48,10 @@ pub struct Metrics {
     pub resumes: Labelled,
     /// Explicit words to refetch, by reason.
     pub resyncs: Labelled,
+    /// Appends that the log did not take, by reason.
+    pub log_failures: Labelled,
+    /// 1 while appends are refused without asking the log, because it did not answer.
+    pub log_breaker_open: Gauge,
     /// From a request's arrival to its append.
     pub accept_to_append: Histogram,
     /// From an event's append to the moment its batch leaves.
@@ -108,6 +112,21 @@ impl Labelled {
 const OUTCOMES: [&str; 4] = ["up_to_date", "events", "resync_required", "ahead"];
 /// The reasons to refetch.
 const REASONS: [&str; 4] = ["log_reset", "expired", "gap", "slow"];
+/// Why the log did not take an append.
+pub const LOG_FAILURES: [&str; 12] = [
+    "unknown",
+    "inconsistent",
+    "not_connected",
+    "out_of_memory",
+    "read_only",
+    "loading",
+    "primary_down",
+    "cluster_down",
+    "busy",
+    "too_few_replicas",
+    "unauthorized",
+    "other",
+];
 
 /// Seconds: from half a millisecond (one hop on a quiet machine) to ten seconds (something is broken).
 const LATENCY_BUCKETS_SECONDS: [f64; 14] =
@@ -151,13 +170,23 @@ impl Metrics {
                 "shelfcast_resumes_total",
                 "Products joined or asked about with a position, by outcome",
                 "outcome",
-                OUTCOMES,
+                &OUTCOMES,
             ),
             resyncs: list.labelled(
                 "shelfcast_resyncs_total",
                 "Explicit words to refetch, by reason",
                 "reason",
-                REASONS,
+                &REASONS,
+            ),
+            log_failures: list.labelled(
+                "shelfcast_log_append_failures_total",
+                "Appends that the log did not take, by reason",
+                "reason",
+                &LOG_FAILURES,
+            ),
+            log_breaker_open: list.gauge(
+                "shelfcast_log_breaker_open",
+                "1 while appends are refused without asking the log, because it did not answer",
             ),
             accept_to_append: list.histogram(
                 "shelfcast_accept_to_append_seconds",
@@ -235,12 +264,13 @@ impl List<'_> {
         name: &'static str,
         help: &'static str,
         label: &'static str,
-        values: [&'static str; 4],
+        values: &[&'static str],
     ) -> Labelled {
         self.describe_counter(name, help);
-        let counter =
-            |value| (value, self.0.register_counter(&Self::key(name, &[(label, value)]), &METADATA));
-        Labelled(values.map(counter).into())
+        let counter = |value: &&'static str| {
+            (*value, self.0.register_counter(&Self::key(name, &[(label, *value)]), &METADATA))
+        };
+        Labelled(values.iter().map(counter).collect())
     }
 
     fn delivery_errors(&self, reason: &'static str) -> ByTransport<Counter> {

@@ -4,4 +4,4 @@ mod logs;
 mod metrics;
 
 pub use self::logs::{LogFormat, init_logs};
-pub use self::metrics::{ByTransport, Labelled, Metrics, Transport};
+pub use self::metrics::{ByTransport, LOG_FAILURES, Labelled, Metrics, Transport};

@@ -1,1 +1,144 @@
-//! The log on Redis, shared by every pod. Does not batch or route.
+//! The log on Redis, shared by every pod: any of them appends, all of them tail.
+//!
+//! [`SharedLog`] is the log on whatever [`Store`]; [`History`](history) judges what a store tells, and is where a lost
+//! tail, a fork, a trimmed or deleted log is found out. It does not batch, and does not know how many pods there are.
+
+mod acked;
+mod breaker;
+mod history;
+mod reader;
+mod store;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+pub use self::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Stored, Taken};
+use self::{acked::Acked, breaker::Breaker, reader::Reader};
+use super::{Append, AppendError, Appended, EventLog, Head, InputGap, LogError, Tail};
+use crate::{model::Position, telemetry::Metrics};
+
+/// A log that every pod shares. Cheap to clone; all clones are the same.
+#[derive(Debug)]
+pub struct SharedLog<S> {
+    store: Arc<S>,
+    acked: Arc<Mutex<Acked>>,
+    breaker: Mutex<Breaker>,
+    in_flight: Semaphore,
+    metrics: Arc<Metrics>,
+}
+
+impl<S: Store> SharedLog<S> {
+    /// How long an append may take. A publisher is answered within 2.5 s, come what may.
+    const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
+    /// How long any other question may take.
+    const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+    /// Appends under way at once; one more is answered with `overloaded`.
+    const IN_FLIGHT_MAX: usize = 1_024;
+
+    /// The log that this store keeps.
+    pub fn new(store: S, metrics: Arc<Metrics>) -> Self {
+        Self {
+            store: Arc::new(store),
+            acked: Arc::default(),
+            breaker: Mutex::default(),
+            in_flight: Semaphore::new(Self::IN_FLIGHT_MAX),
+            metrics,
+        }
+    }
+
+    /// One append under every guard: bounded, with a deadline, and not at all while the server does not answer.
+    async fn guarded(
+        &self,
+        append: impl Future<Output = Result<Taken, StoreError>>,
+    ) -> Result<Taken, AppendError> {
+        let _permit = self.in_flight.try_acquire().map_err(|_| overloaded())?;
+        if !self.breaker.lock().pass(Instant::now()) {
+            return Err(unavailable());
+        }
+        let taken = timeout(Self::APPEND_TIMEOUT, append).await.unwrap_or(Err(StoreError::Unknown));
+        self.note(&taken);
+        match taken {
+            Ok(taken) => {
+                self.acked.lock().note(&taken);
+                Ok(taken)
+            }
+            Err(StoreError::KeyReused) => Err(AppendError::KeyReused),
+            Err(StoreError::Fenced) => Err(AppendError::Fenced),
+            Err(StoreError::Inconsistent | StoreError::Refused(_) | StoreError::Unknown) => {
+                Err(unavailable())
+            }
+        }
+    }
+
+    fn note(&self, taken: &Result<Taken, StoreError>) {
+        let mut breaker = self.breaker.lock();
+        match taken {
+            Ok(_) | Err(StoreError::KeyReused | StoreError::Fenced) => {
+                if breaker.is_open() {
+                    tracing::info!("the log takes events again");
+                }
+                breaker.succeeded();
+            }
+            Err(error) => {
+                let was_open = breaker.is_open();
+                breaker.failed(Instant::now());
+                if breaker.is_open() && !was_open {
+                    tracing::warn!(%error, "the log takes no events, publishers are told to come again");
+                }
+                self.metrics.log_failures.of(error.as_str()).increment(1);
+            }
+        }
+        self.metrics.log_breaker_open.set(if breaker.is_open() { 1.0 } else { 0.0 });
+    }
+}
+
+#[async_trait]
+impl<S: Store> EventLog for SharedLog<S> {
+    async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let step = async {
+            match self.store.append(&append).await {
+                Err(StoreError::Inconsistent) => {
+                    let epoch = self.store.head().await?.head.epoch;
+                    self.store.renew(epoch).await?;
+                    self.store.append(&append).await
+                }
+                taken => taken,
+            }
+        };
+        Ok(self.guarded(step).await?.appended)
+    }
+
+    async fn append_gap(&self, gap: InputGap) -> Result<Position, AppendError> {
+        Ok(self.guarded(self.store.append_gap(&gap)).await?.appended.cursor)
+    }
+
+    async fn head(&self) -> Result<Head, LogError> {
+        match timeout(Self::ASK_TIMEOUT, self.store.head()).await {
+            Ok(Ok(standing)) => Ok(Head { position: standing.head, log_time: standing.log_time }),
+            _ => Err(LogError),
+        }
+    }
+
+    fn tail(&self, after: Position) -> Box<dyn Tail> {
+        Box::new(Reader::new(Arc::clone(&self.store), Arc::clone(&self.acked), after))
+    }
+}
+
+/// When a publisher is to come again: not all at once.
+fn retry_after() -> Duration {
+    Duration::from_secs(rand::random_range(1..=3))
+}
+
+fn overloaded() -> AppendError {
+    AppendError::Overloaded { retry_after: retry_after() }
+}
+
+fn unavailable() -> AppendError {
+    AppendError::Unavailable { retry_after: retry_after() }
+}
