@@ -24,7 +24,7 @@
 //! # The import rule
 //!
 //! Imports go one way; left never imports right (`tests/tidy.rs` keeps this):
-//! `model < clock, telemetry < tasks < web, net < eventlog < { ingest | batch | index } < fanout < config < app < cli`.
+//! `model < clock, telemetry < tasks < redis, web, net < eventlog < { ingest | batch | index } < fanout < config < app < cli`.
 
 pub mod app;
 pub mod batch;
@@ -37,6 +37,7 @@ pub mod index;
 pub mod ingest;
 pub mod model;
 pub mod net;
+pub mod redis;
 pub mod tasks;
 pub mod telemetry;
 pub mod web;

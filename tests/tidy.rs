@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["model"],
     &["clock", "telemetry"],
     &["tasks"],
-    &["web", "net"],
+    &["redis", "web", "net"],
     &["eventlog"],
     &["ingest", "batch", "index"],
     &["fanout"],

@@ -1,6 +1,7 @@
 //! The application: the stages wired into the pipeline, and their life from start to drain.
 
 mod health;
+mod recovery;
 mod router;
 
 use std::{future::Future, io, sync::Arc, time::Duration};
@@ -11,14 +12,19 @@ use socketioxide::SocketIo;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::health::{Health, watch_head};
+use self::{
+    health::{Health, watch_head},
+    recovery::{Recovered, recover},
+};
 use crate::{
     batch::Batcher,
     clock::Clock,
-    config::Config,
-    eventlog::{EventLog, LogError, MemoryLog},
+    config::{Config, RedisSettings},
+    eventlog::{
+        EventLog, LogError, MemoryLog,
+        redis::{RedisStore, SharedLog, Unfit},
+    },
     fanout::{Hub, run_beats, run_debts, socketio},
-    index::Index,
     ingest::{Gate, http::NotifyDoor},
     net::{Connection, GuardedListener},
     tasks::Tasks,
@@ -49,6 +55,9 @@ pub enum AppError {
     /// The log could not be read at the start.
     #[error("the log could not be read: {0}")]
     Log(#[from] LogError),
+    /// Redis cannot keep the log.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// Serving failed.
     #[error("serving failed: {0}")]
     Serve(#[from] io::Error),
@@ -61,26 +70,38 @@ pub enum AppError {
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl App {
-    /// Wires a gateway on a log in memory.
+    /// Wires a gateway on the log that the settings name. With Redis it waits until Redis is there.
     pub async fn build(config: &Config) -> Result<Self, AppError> {
-        let clock = Clock::system();
-        let log = Arc::new(MemoryLog::new(config.log, clock));
-        Self::build_on(config, log, clock).await
+        let (clock, metrics) = (Clock::system(), Arc::new(Metrics::new()?));
+        let log: Arc<dyn EventLog> = match &config.redis {
+            None => Arc::new(MemoryLog::new(config.log, clock)),
+            Some(redis) => Arc::new(SharedLog::new(connect(redis).await?, Arc::clone(&metrics))),
+        };
+        Self::wire(config, log, clock, metrics).await
     }
 
-    /// Wires a gateway on this log. Reads as the pipeline: gate, log, index, hub, batcher, and the doors in and out.
+    /// Wires a gateway on this log.
     pub async fn build_on(config: &Config, log: Arc<dyn EventLog>, clock: Clock) -> Result<Self, AppError> {
-        let metrics = Arc::new(Metrics::new()?);
+        Self::wire(config, log, clock, Arc::new(Metrics::new()?)).await
+    }
+
+    /// Reads as the pipeline: gate, log, index, hub, batcher, and the doors in and out.
+    async fn wire(
+        config: &Config,
+        log: Arc<dyn EventLog>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, AppError> {
         let tasks = Tasks::new();
         let gate = Arc::new(Gate::new(Arc::clone(&log), clock, Arc::clone(&metrics)));
 
-        let start = log.head().await?;
-        let index = Arc::new(Index::new(config.index, clock, start));
-        let hub = Arc::new(Hub::new(config.hub, index, Arc::clone(&metrics)));
+        let Recovered { index, tail, applied } = recover(&log, config.index, clock).await?;
+        let hub = Arc::new(Hub::new(config.hub, Arc::new(index), Arc::clone(&metrics)));
         let batcher = Batcher::new(
             config.batch,
             Arc::clone(&log),
-            start.position,
+            tail,
+            applied,
             Arc::clone(&hub) as _,
             Arc::clone(&metrics),
         );
@@ -194,6 +215,31 @@ impl Running {
         self.hub.end_streams();
         if timeout(CLOSE_TIMEOUT, self.io.close()).await.is_err() {
             tracing::warn!("some sockets did not close in time");
+        }
+    }
+}
+
+/// Connects to Redis and looks whether it can keep a log. Tries until it is there: a gateway that starts while Redis
+/// is away must not need somebody to start it again.
+async fn connect(redis: &RedisSettings) -> Result<RedisStore, AppError> {
+    const RETRY: Duration = Duration::from_millis(500);
+    let store = RedisStore::new(&redis.connection, redis.log)?;
+    let mut last_error = None;
+    loop {
+        match store.check().await {
+            Ok(fit) => {
+                if let Some(doubt) = fit? {
+                    tracing::warn!(doubt, "Redis could not be looked at in every way");
+                }
+                return Ok(store);
+            }
+            Err(error) => {
+                if last_error != Some(error) {
+                    tracing::warn!(%error, "waiting for Redis");
+                }
+                last_error = Some(error);
+                tokio::time::sleep(RETRY).await;
+            }
         }
     }
 }

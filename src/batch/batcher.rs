@@ -52,15 +52,15 @@ impl Batcher {
     /// How long a failed read waits before the next try.
     const RETRY: Duration = Duration::from_millis(200);
 
-    /// A batcher that has applied everything up to `after`.
+    /// A batcher that has applied everything up to `after`, which is where `tail` stands.
     pub fn new(
         config: BatchConfig,
         log: Arc<dyn EventLog>,
+        tail: Box<dyn Tail>,
         after: Position,
         downstream: Arc<dyn Downstream>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let tail = log.tail(after);
         Self { log, tail, windows: Windows::new(config, after), downstream, metrics, failing: false }
     }
 

@@ -10,8 +10,8 @@ use std::{net::SocketAddr, time::Duration};
 use tracing_subscriber::filter::Targets;
 
 use self::read::{
-    Reader, api_keys, edge, environment, host, log_filter, log_format, millis, number, optional_bool,
-    optional_port, origins, port,
+    Reader, api_keys, durability, edge, environment, host, key_prefix, log_filter, log_format, millis,
+    number, optional_bool, optional_port, origins, port, redis,
 };
 pub use self::{
     read::{BadSetting, BadSettings, Lookup, Values},
@@ -19,9 +19,10 @@ pub use self::{
 };
 use crate::{
     batch::BatchConfig,
-    eventlog::MemoryLogConfig,
+    eventlog::{MemoryLogConfig, redis::RedisLogConfig},
     fanout::HubConfig,
     index::IndexConfig,
+    redis::RedisConfig,
     telemetry::LogFormat,
     web::{ApiKeys, Origins},
 };
@@ -45,6 +46,8 @@ pub struct Config {
     pub batch: BatchConfig,
     /// The log in memory.
     pub log: MemoryLogConfig,
+    /// The log on Redis instead.
+    pub redis: Option<RedisSettings>,
     /// What a pod remembers for returning clients.
     pub index: IndexConfig,
     /// Rooms.
@@ -53,6 +56,15 @@ pub struct Config {
     pub log_filter: Targets,
     /// How they look.
     pub log_format: LogFormat,
+}
+
+/// Redis, and the log there.
+#[derive(Debug, Clone)]
+pub struct RedisSettings {
+    /// Where it is.
+    pub connection: RedisConfig,
+    /// What the log keeps there.
+    pub log: RedisLogConfig,
 }
 
 /// What is told from the outside about the environment the gateway runs in.
@@ -97,7 +109,10 @@ impl Config {
         let claim_ttl_secs = r.get("IDEMPOTENCY_TTL_SECS", |t| number(t, 1..=30 * 86_400));
         let log_filter = r.get("LOG_LEVEL", log_filter);
         let log_format = r.get("LOG_FORMAT", log_format);
-        let _redis = r.get("REDIS_URL", read::no_redis_yet);
+        let prefix = r.get("REDIS_PREFIX", key_prefix);
+        let channel_prefix = r.get("CHANNEL_PREFIX", key_prefix);
+        let redis = r.get("REDIS_URL", |url| redis(url, &prefix, &channel_prefix));
+        let durability = r.get("DURABILITY", durability);
         if let (Ok(retention_secs), Ok(window_ms)) = (&retention_secs, &window_ms) {
             // What waits in a window must not be forgotten before it leaves.
             r.expect(
@@ -112,6 +127,12 @@ impl Config {
         let (api_keys, generated_key) = api_keys?;
         let allowed = allowed?;
         let (events_max, bytes_max) = (usize_of(events_max?), usize_of(bytes_max?));
+        let redis_log = RedisLogConfig {
+            retention_secs: retention_secs?,
+            events_max,
+            claim_ttl_secs: claim_ttl_secs?,
+            durability: durability?,
+        };
         let (batch_events_max, batch_bytes_max) = (usize_of(batch_events_max?), usize_of(batch_bytes_max?));
         Ok(Self {
             listen,
@@ -136,6 +157,7 @@ impl Config {
                 bytes_max,
                 claim_ttl_secs: claim_ttl_secs?,
             },
+            redis: redis?.map(|connection| RedisSettings { connection, log: redis_log }),
             index: IndexConfig { retention_secs: retention_secs?, events_max, bytes_max },
             hub: HubConfig {
                 queue_max: QUEUE_MAX,

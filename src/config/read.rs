@@ -12,7 +12,13 @@ use rand::distr::{Alphanumeric, SampleString};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Environment, SETTINGS, Setting};
-use crate::{batch::Edge, telemetry::LogFormat, web::ApiKeys};
+use crate::{
+    batch::Edge,
+    eventlog::redis::Durability,
+    redis::{Keys, RedisConfig},
+    telemetry::LogFormat,
+    web::ApiKeys,
+};
 
 /// Finds a variable by its name.
 pub type Lookup = Box<dyn Fn(&str) -> Option<String>>;
@@ -217,9 +223,41 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
-/// Running on memory where somebody asked for Redis would be a promise broken in silence.
-pub(super) fn no_redis_yet(text: &str) -> Result<(), String> {
-    if text.is_empty() { Ok(()) } else { Err("nothing: this version keeps its log in memory only".into()) }
+/// The beginning of a key: it stands inside a hash tag, and in `KEYS` patterns of the person on call.
+pub(super) fn key_prefix(text: &str) -> Result<String, String> {
+    const LEN_MAX: usize = 64;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
+    if text.len() <= LEN_MAX && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("at most {LEN_MAX} characters of A-Z a-z 0-9 . _ : -"))
+    }
+}
+
+pub(super) fn redis(
+    url: &str,
+    prefix: &Result<String, Noted>,
+    channel_prefix: &Result<String, Noted>,
+) -> Result<Option<RedisConfig>, String> {
+    match (prefix, channel_prefix) {
+        _ if url.is_empty() => Ok(None),
+        (Ok(prefix), _) if prefix.is_empty() => Err("a REDIS_PREFIX that is not empty".into()),
+        (Ok(prefix), Ok(channel_prefix)) => {
+            let keys = Keys::new(prefix, channel_prefix);
+            RedisConfig::new(url, keys).map(Some).map_err(|error| error.to_string())
+        }
+        // Told already.
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn durability(text: &str) -> Result<Durability, String> {
+    match text {
+        "memory" => Ok(Durability::Memory),
+        "replica" => Ok(Durability::Replica),
+        "fsync" => Ok(Durability::Fsync),
+        _ => Err("memory, replica or fsync".into()),
+    }
 }
 
 /// A comma list of URLs, as the origins browsers send for them.

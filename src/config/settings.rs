@@ -82,8 +82,15 @@ pub const SETTINGS: &[Setting] = &[
     secret(setting(
         "REDIS_URL",
         "",
-        "refused for now: this version keeps its log in memory only and runs as one process",
+        "redis://, rediss://, redis-cluster:// or redis-sentinel://: the log every pod shares; unset: one process, in memory",
     )),
+    setting("REDIS_PREFIX", "shelfcast", "what the gateway's own keys in Redis begin with"),
+    setting("CHANNEL_PREFIX", "", "what the names of Redis channels and streams for others begin with"),
+    setting(
+        "DURABILITY",
+        "memory",
+        "202 once Redis executed the append (memory), a replica has it (replica), or it is on disk (fsync)",
+    ),
 ];
 
 /// The flag of a setting's environment variable: `BATCH_WINDOW_MS` is `batch-window-ms`.

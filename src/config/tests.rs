@@ -92,6 +92,23 @@ fn urls_become_the_origins_browsers_send() {
 }
 
 #[test]
-fn redis_is_refused_rather_than_ignored() {
-    assert_eq!(bad_names(&[("REDIS_URL", "redis://localhost")]), ["REDIS_URL"]);
+fn a_redis_url_is_checked_and_never_told() {
+    assert!(read(&[]).unwrap().redis.is_none());
+    for url in [
+        "redis://h",
+        "rediss://u:p@h:1/2",
+        "redis-cluster://h:1?node=i:2",
+        "redis-sentinel://h?sentinelServiceName=m",
+    ] {
+        assert!(read(&[("REDIS_URL", url)]).unwrap().redis.is_some(), "{url}");
+    }
+    for url in ["localhost:6379", "http://h", "redis://", "redis-sentinel://h"] {
+        assert_eq!(bad_names(&[("REDIS_URL", url)]), ["REDIS_URL"], "{url}");
+    }
+    let bad = read(&[("REDIS_URL", "redis:/hunter2@h")]).unwrap_err().to_string();
+    assert!(!bad.contains("hunter2"), "{bad}");
+    let good = read(&[("REDIS_URL", "redis://:hunter2@h")]).unwrap();
+    assert!(!format!("{good:?}").contains("hunter2"));
+    assert_eq!(bad_names(&[("REDIS_URL", "redis://h"), ("REDIS_PREFIX", "{a}")]), ["REDIS_PREFIX"]);
+    assert_eq!(bad_names(&[("DURABILITY", "disk")]), ["DURABILITY"]);
 }

@@ -125,15 +125,10 @@ impl EventLog for MemoryLog {
     }
 
     async fn head(&self) -> Result<Head, LogError> {
-        let mut state = self.shared.state.lock();
-        let now = self.shared.clock.now();
-        state.trim(&self.shared.config, now);
-        Ok(Head { position: self.shared.epoch.at(state.n), log_time: now.max(state.last.next()) })
+        Ok(self.shared.head())
     }
 
     fn tail(&self, after: Position) -> Box<dyn Tail> {
-        // A position of another epoch means nothing here: start before the first entry.
-        let after = if after.epoch == self.shared.epoch { after } else { self.shared.epoch.at(0) };
         Box::new(MemoryTail {
             after,
             newest: self.shared.newest.subscribe(),
@@ -143,6 +138,13 @@ impl EventLog for MemoryLog {
 }
 
 impl Shared {
+    fn head(&self) -> Head {
+        let mut state = self.state.lock();
+        let now = self.clock.now();
+        state.trim(&self.config, now);
+        Head { position: self.epoch.at(state.n), log_time: now.max(state.last.next()) }
+    }
+
     fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let mut state = self.state.lock();
         let now = self.clock.now();
@@ -165,9 +167,8 @@ impl Shared {
         }
         let mut answer =
             Appended { accepted: 0, duplicates: 0, cursor: self.epoch.at(state.n), repeated: false };
-        let count = append.events.len();
-        for (i, new) in append.events.into_iter().enumerate() {
-            let message = append.message.filter(|_| i + 1 == count).and_then(|m| m.digest);
+        let mut digest = append.message.and_then(|message| message.digest);
+        for new in append.events {
             answer.cursor = match new.claim.and_then(|key| state.claims.get(&key)) {
                 Some(Claim::Event { n }) => {
                     answer.duplicates += 1;
@@ -176,7 +177,7 @@ impl Shared {
                 _ => {
                     answer.accepted += 1;
                     let (at, log_time) = state.next(self.epoch, now);
-                    let entry = Entry { at, log_time, event: new.event, message };
+                    let entry = Entry { at, log_time, event: new.event, message: digest.take() };
                     state.push(Place::Entry(Arc::new(entry)));
                     if let Some(key) = new.claim {
                         state.claims.insert(now, key, Claim::Event { n: at.n });
@@ -269,7 +270,11 @@ impl Tail for MemoryTail {
         loop {
             // Marked seen before reading, so that an append in between wakes the wait below.
             self.newest.borrow_and_update();
-            let read = self.shared.state.lock().read(self.after, Self::READ_MAX);
+            let read = if self.after.epoch == self.shared.epoch {
+                self.shared.state.lock().read(self.after, Self::READ_MAX)
+            } else {
+                Some(Tailed::NewEpoch(self.shared.head()))
+            };
             match read {
                 Some(tailed) => {
                     self.after = tailed.end().unwrap_or(self.after);

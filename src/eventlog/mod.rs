@@ -39,7 +39,7 @@ pub trait EventLog: fmt::Debug + Send + Sync + 'static {
     /// Where the log stands now. Cancel safe.
     async fn head(&self) -> Result<Head, LogError>;
 
-    /// Follows the log from just behind `after`.
+    /// Follows the log from just behind `after`. If that is of another epoch, [`Tailed::NewEpoch`] comes first.
     fn tail(&self, after: Position) -> Box<dyn Tail>;
 }
 
@@ -111,7 +111,7 @@ pub struct Append {
 pub struct Message {
     /// The lease under which it is appended: if it is no longer held, nothing is.
     pub lease: LeaseToken,
-    /// Carried by the last entry, so that the pods that heard it too can strike it out.
+    /// Carried by its first entry, so that the pods that heard it too can strike it out.
     pub digest: Option<MessageDigest>,
     /// It came from the channel that other events are mirrored to, so it is not sent there again.
     pub from_mirror: bool,

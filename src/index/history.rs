@@ -213,6 +213,21 @@ impl Index {
         self.applied.send_replace(to);
     }
 
+    /// Begins behind `start` instead: nothing up to there was kept. Only before anything was recorded.
+    pub fn start_behind(&self, start: Head) {
+        *self.progress.write() = Progress::starting(start.position, start.log_time);
+        self.applied.send_replace(start.position);
+    }
+
+    /// Takes in entries that were flushed before this process began.
+    pub fn recover(&self, entries: &[Arc<Entry>]) {
+        for entry in entries {
+            self.apply(entry);
+            self.record(&Batch::of(Arc::clone(entry)));
+            self.cover(entry.at);
+        }
+    }
+
     /// Starts over: every position so far is void.
     pub fn reset(&self, head: Head) {
         let start = head.position.epoch.at(0);

@@ -13,7 +13,7 @@ pub struct Entry {
     pub log_time: LogTime,
     /// What was accepted.
     pub event: Event,
-    /// The message it came with, if it is the last event of one from a Redis channel.
+    /// The message it came with, if it is the first event of one from a Redis channel.
     pub message: Option<MessageDigest>,
 }
 

@@ -6,16 +6,49 @@ use serde_json::value::RawValue;
 use shelfcast::{
     clock::Clock,
     eventlog::{
-        Append, AppendError, Appended, BodyDigest, ClaimKey, EventLog, MemoryLog, MemoryLogConfig, NewEvent,
-        RequestClaim, Tail, Tailed,
+        Append, AppendError, Appended, BodyDigest, ClaimKey, EventLog, InputGap, MemoryLog, MemoryLogConfig,
+        NewEvent, RequestClaim, Tail, Tailed,
+        redis::{Durability, RedisLogConfig},
     },
     model::{Data, Entry, Event, EventType, LogTime, Position, ProductId, Timestamp},
 };
-use tokio::time::{advance, timeout};
+use tokio::time::{advance, sleep, timeout};
 
-/// How much the log under test keeps.
-const KEPT: MemoryLogConfig =
-    MemoryLogConfig { retention_secs: 600, events_max: 50, bytes_max: 1024 * 1024, claim_ttl_secs: 3_600 };
+use crate::support::redis::RedisServer;
+
+/// A log under test, and what is to be known about it.
+struct World {
+    log: Arc<dyn EventLog>,
+    kept: Kept,
+    time: Time,
+    /// Held for as long as the log is.
+    _server: Option<RedisServer>,
+}
+
+/// How much the log keeps.
+#[derive(Clone, Copy)]
+struct Kept {
+    retention_secs: u64,
+    claim_ttl_secs: u64,
+    events_max: usize,
+    /// Entries that are surely more than it keeps, though it may keep more than `events_max`.
+    too_many: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Time {
+    Paused,
+    Real,
+}
+
+impl Time {
+    async fn pass(self, time: Duration) {
+        match self {
+            Self::Paused => advance(time).await,
+            Self::Real => sleep(time).await,
+        }
+    }
+}
 
 fn event(i: usize) -> NewEvent {
     let data = RawValue::from_string(format!(r#"{{"i":{i}}}"#)).unwrap();
@@ -56,7 +89,7 @@ async fn start(log: &Arc<dyn EventLog>) -> Position {
     log.head().await.unwrap().position
 }
 
-async fn positions_are_dense_and_in_order(log: Arc<dyn EventLog>) {
+async fn positions_are_dense_and_in_order(World { log, .. }: World) {
     let begin = start(&log).await;
     let mut tail = log.tail(begin);
     let one = append(&log, vec![event(1)]).await;
@@ -72,7 +105,7 @@ async fn positions_are_dense_and_in_order(log: Arc<dyn EventLog>) {
     assert_eq!(start(&log).await, many.cursor);
 }
 
-async fn requests_at_the_same_time_do_not_mix(log: Arc<dyn EventLog>) {
+async fn requests_at_the_same_time_do_not_mix(World { log, .. }: World) {
     let mut tail = log.tail(start(&log).await);
     // On threads of their own: in one thread they would take turns by themselves.
     std::thread::scope(|scope| {
@@ -92,7 +125,7 @@ async fn requests_at_the_same_time_do_not_mix(log: Arc<dyn EventLog>) {
     }
 }
 
-async fn every_entry_has_its_own_microsecond(log: Arc<dyn EventLog>) {
+async fn every_entry_has_its_own_microsecond(World { log, .. }: World) {
     let mut tail = log.tail(start(&log).await);
     append(&log, (0..20).map(event).collect()).await;
     append(&log, (0..20).map(event).collect()).await;
@@ -101,7 +134,7 @@ async fn every_entry_has_its_own_microsecond(log: Arc<dyn EventLog>) {
     assert!(log.head().await.unwrap().log_time > entries[39].log_time);
 }
 
-async fn a_tail_waits_for_what_comes_and_may_be_dropped_while_it_waits(log: Arc<dyn EventLog>) {
+async fn a_tail_waits_for_what_comes_and_may_be_dropped_while_it_waits(World { log, .. }: World) {
     let mut tail = log.tail(start(&log).await);
     assert!(timeout(Duration::from_millis(50), tail.next()).await.is_err());
     append(&log, vec![event(1)]).await;
@@ -109,14 +142,14 @@ async fn a_tail_waits_for_what_comes_and_may_be_dropped_while_it_waits(log: Arc<
     assert!(timeout(Duration::from_millis(50), tail.next()).await.is_err(), "nothing comes twice");
 }
 
-async fn a_tail_starts_where_it_is_told(log: Arc<dyn EventLog>) {
+async fn a_tail_starts_where_it_is_told(World { log, .. }: World) {
     append(&log, (0..10).map(event).collect()).await;
     let head = start(&log).await;
     let mut tail = log.tail(head.epoch.at(head.n - 3));
     assert_eq!(read(&mut *tail, 3).await[0].at.n, head.n - 2);
 }
 
-async fn a_retried_request_gets_the_first_answer_again(log: Arc<dyn EventLog>) {
+async fn a_retried_request_gets_the_first_answer_again(World { log, .. }: World) {
     let first = Append { request: request("key", "body"), events: vec![event(1), event(2)], message: None };
     let first = log.append(first).await.unwrap();
     append(&log, vec![event(3)]).await;
@@ -128,7 +161,7 @@ async fn a_retried_request_gets_the_first_answer_again(log: Arc<dyn EventLog>) {
     assert_eq!(start(&log).await, head, "nothing was appended");
 }
 
-async fn a_claimed_event_is_taken_once(log: Arc<dyn EventLog>) {
+async fn a_claimed_event_is_taken_once(World { log, .. }: World) {
     let first = append(&log, vec![claimed(1, "a"), claimed(2, "b"), claimed(3, "a")]).await;
     assert_eq!((first.accepted, first.duplicates), (2, 1), "twice in one request counts too");
     let at_a = first.cursor.epoch.at(first.cursor.n);
@@ -139,84 +172,158 @@ async fn a_claimed_event_is_taken_once(log: Arc<dyn EventLog>) {
     assert_eq!((third.accepted, third.repeated), (0, false));
 }
 
-async fn an_event_id_is_no_idempotency_key(log: Arc<dyn EventLog>) {
+async fn an_event_id_is_no_idempotency_key(World { log, .. }: World) {
     append(&log, vec![claimed(1, "same")]).await;
     let other = Append { request: request("same", "body"), events: vec![event(2)], message: None };
     assert_eq!(log.append(other).await.unwrap().accepted, 1);
 }
 
-async fn a_claim_ends_with_its_time(log: Arc<dyn EventLog>) {
+async fn a_claim_ends_with_its_time(World { log, kept, time, .. }: World) {
     append(&log, vec![claimed(1, "x")]).await;
-    advance(Duration::from_secs(KEPT.claim_ttl_secs - 1)).await;
+    time.pass(Duration::from_millis(kept.claim_ttl_secs * 500)).await;
     assert_eq!(append(&log, vec![claimed(1, "x")]).await.accepted, 0);
-    advance(Duration::from_secs(2)).await;
-    assert_eq!(append(&log, vec![claimed(1, "x")]).await.accepted, 1);
+    time.pass(Duration::from_millis(kept.claim_ttl_secs * 600)).await;
+    assert_eq!(
+        append(&log, vec![claimed(1, "x")]).await.accepted,
+        1,
+        "a repetition does not make it live longer"
+    );
 }
 
-async fn a_reader_that_was_overtaken_is_told_of_its_gap(log: Arc<dyn EventLog>) {
+async fn a_reader_that_was_overtaken_is_told_of_its_gap(World { log, kept, .. }: World) {
     let begin = start(&log).await;
     let mut tail = log.tail(begin);
-    append(&log, (0..KEPT.events_max + 7).map(event).collect()).await;
-    let gap = tail.next().await.unwrap();
-    assert_eq!(gap, Tailed::Gap { to: begin.epoch.at(begin.n + 7) });
-    assert_eq!(read(&mut *tail, KEPT.events_max).await[0].at.n, begin.n + 8);
+    for some in (0..kept.too_many).collect::<Vec<_>>().chunks(100) {
+        append(&log, some.iter().map(|i| event(*i)).collect()).await;
+    }
+    let head = start(&log).await;
+    let Tailed::Gap { to } = tail.next().await.unwrap() else { panic!("not told of the gap") };
+    assert!(to.n > begin.n && head.n - to.n >= kept.events_max as u64, "{to} of {head}");
+    let rest = usize::try_from(head.n - to.n).unwrap();
+    assert_eq!(read(&mut *tail, rest).await[0].at.n, to.n + 1, "and reading goes on behind it");
 }
 
-async fn what_is_older_than_the_retention_goes(log: Arc<dyn EventLog>) {
+async fn what_is_older_than_the_retention_goes(World { log, kept, time, .. }: World) {
     let begin = start(&log).await;
     append(&log, vec![event(1), event(2)]).await;
-    advance(Duration::from_secs(KEPT.retention_secs + 1)).await;
-    let head = log.head().await.unwrap().position;
+    time.pass(Duration::from_millis(kept.retention_secs * 1_000 + 100)).await;
+    let head = start(&log).await;
     assert_eq!(head.n, begin.n + 2, "positions are never given twice");
     let gap = log.tail(begin).next().await.unwrap();
     assert_eq!(gap, Tailed::Gap { to: head });
 }
 
-async fn another_life_is_another_epoch(one: Arc<dyn EventLog>, two: Arc<dyn EventLog>) {
+async fn a_lost_input_is_an_entry_of_its_own(World { log, .. }: World) {
+    let begin = start(&log).await;
+    let mut tail = log.tail(begin);
+    let product_ids = vec![ProductId::new("a").unwrap(), ProductId::new("b").unwrap()];
+    append(&log, vec![event(1)]).await;
+    let some = InputGap { product_ids: product_ids.clone(), lease: None };
+    assert_eq!(log.append_gap(some).await, Ok(begin.epoch.at(begin.n + 2)));
+    log.append_gap(InputGap { product_ids: vec![], lease: None }).await.unwrap();
+    append(&log, vec![event(2)]).await;
+    assert_eq!(read(&mut *tail, 1).await[0].at.n, begin.n + 1);
+    let at = |n| begin.epoch.at(begin.n + n);
+    assert_eq!(tail.next().await.unwrap(), Tailed::InputGap { at: at(2), product_ids });
+    assert_eq!(tail.next().await.unwrap(), Tailed::InputGap { at: at(3), product_ids: vec![] });
+    assert_eq!(read(&mut *tail, 1).await[0].at, at(4));
+}
+
+async fn an_event_comes_out_as_it_went_in(World { log, .. }: World) {
+    let mut tail = log.tail(start(&log).await);
+    let data = RawValue::from_string(
+        r#"{"price":1.50,"big":12345678901234567890,"name":"Ä \"x\" \u0000 '"}"#.into(),
+    );
+    let event = Event {
+        product_id: ProductId::new("a.b_c:d~e-F1").unwrap(),
+        event_type: EventType::ProductUpdate,
+        data: Data::new(&data.unwrap()).unwrap(),
+        timestamp: Timestamp::new("2026-01-01T01:00:00.5+01:00").unwrap(),
+    };
+    append(&log, vec![NewEvent { event: event.clone(), claim: None }]).await;
+    assert_eq!(read(&mut *tail, 1).await[0].event, event);
+}
+
+async fn another_life_is_another_epoch(one: World, two: World) {
+    let (one, two) = (one.log, two.log);
     append(&one, vec![event(1)]).await;
     append(&two, vec![event(2)]).await;
     assert_ne!(start(&one).await.epoch, start(&two).await.epoch);
     let foreign = start(&two).await;
-    assert_eq!(read(&mut *one.tail(foreign), 1).await[0].at, start(&one).await);
+    let mut tail = one.tail(foreign);
+    assert!(matches!(tail.next().await.unwrap(), Tailed::NewEpoch(_)));
+    assert_eq!(read(&mut *tail, 1).await[0].at, start(&one).await, "and it begins at the beginning");
 }
 
 /// One test for each promise, for one implementation.
 macro_rules! suite {
-    ($name:ident, $fresh:expr, [$($promise:ident),* $(,)?]) => {
+    ($name:ident, $attribute:meta, $fresh:expr, [$($promise:ident),* $(,)?]) => {
         mod $name {
             use super::*;
-            $(#[tokio::test(start_paused = true)]
+            $(#[$attribute]
             async fn $promise() {
-                super::$promise($fresh).await;
+                super::$promise($fresh.await).await;
             })*
-
-            #[tokio::test(start_paused = true)]
-            async fn another_life_is_another_epoch() {
-                super::another_life_is_another_epoch($fresh, $fresh).await;
-            }
         }
+    };
+    ($name:ident, $attribute:meta, $fresh:expr) => {
+        suite!(
+            $name,
+            $attribute,
+            $fresh,
+            [
+                positions_are_dense_and_in_order,
+                requests_at_the_same_time_do_not_mix,
+                every_entry_has_its_own_microsecond,
+                a_tail_waits_for_what_comes_and_may_be_dropped_while_it_waits,
+                a_tail_starts_where_it_is_told,
+                a_retried_request_gets_the_first_answer_again,
+                a_claimed_event_is_taken_once,
+                an_event_id_is_no_idempotency_key,
+                a_claim_ends_with_its_time,
+                a_reader_that_was_overtaken_is_told_of_its_gap,
+                what_is_older_than_the_retention_goes,
+                a_lost_input_is_an_entry_of_its_own,
+                an_event_comes_out_as_it_went_in,
+            ]
+        );
     };
 }
 
-fn memory() -> Arc<dyn EventLog> {
+async fn memory() -> World {
     let clock = Clock::from_tokio(LogTime::parse("2026-01-01T00:00:00Z").unwrap());
-    Arc::new(MemoryLog::new(KEPT, clock))
+    let kept = Kept { retention_secs: 600, claim_ttl_secs: 3_600, events_max: 50, too_many: 57 };
+    let config = MemoryLogConfig {
+        retention_secs: kept.retention_secs,
+        events_max: kept.events_max,
+        bytes_max: 1024 * 1024,
+        claim_ttl_secs: kept.claim_ttl_secs,
+    };
+    World { log: Arc::new(MemoryLog::new(config, clock)), kept, time: Time::Paused, _server: None }
 }
 
-suite!(
-    memory_log,
-    memory(),
-    [
-        positions_are_dense_and_in_order,
-        requests_at_the_same_time_do_not_mix,
-        every_entry_has_its_own_microsecond,
-        a_tail_waits_for_what_comes_and_may_be_dropped_while_it_waits,
-        a_tail_starts_where_it_is_told,
-        a_retried_request_gets_the_first_answer_again,
-        a_claimed_event_is_taken_once,
-        an_event_id_is_no_idempotency_key,
-        a_claim_ends_with_its_time,
-        a_reader_that_was_overtaken_is_told_of_its_gap,
-        what_is_older_than_the_retention_goes,
-    ]
-);
+async fn redis() -> World {
+    // A stream lets go of whole nodes of 100 entries, so it may keep two more of them.
+    let kept = Kept { retention_secs: 2, claim_ttl_secs: 2, events_max: 50, too_many: 400 };
+    let server = RedisServer::start();
+    let config = RedisLogConfig {
+        retention_secs: kept.retention_secs,
+        events_max: kept.events_max,
+        claim_ttl_secs: kept.claim_ttl_secs,
+        durability: Durability::Memory,
+    };
+    World { log: server.log(config).await, kept, time: Time::Real, _server: Some(server) }
+}
+
+suite!(memory_log, tokio::test(start_paused = true), memory());
+suite!(redis_log, tokio::test(flavor = "multi_thread", worker_threads = 2), redis());
+
+#[tokio::test(start_paused = true)]
+async fn another_life_of_a_memory_log_is_another_epoch() {
+    another_life_is_another_epoch(memory().await, memory().await).await;
+}
+
+#[tokio::test]
+async fn another_life_of_a_redis_log_is_another_epoch() {
+    another_life_is_another_epoch(redis().await, redis().await).await;
+}

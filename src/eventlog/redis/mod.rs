@@ -7,6 +7,7 @@ mod acked;
 mod breaker;
 mod history;
 mod reader;
+mod server;
 mod store;
 
 use std::{sync::Arc, time::Duration};
@@ -18,6 +19,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+pub use self::server::{Durability, RedisLogConfig, RedisStore, Unfit};
 pub use self::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Stored, Taken};
 use self::{acked::Acked, breaker::Breaker, reader::Reader};
 use super::{Append, AppendError, Appended, EventLog, Head, InputGap, LogError, Tail};

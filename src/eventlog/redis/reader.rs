@@ -132,6 +132,7 @@ impl<S: Store> Tail for Reader<S> {
                             let verdict = self.history.read(epoch, stored);
                             self.judge(verdict);
                         }
+                        Err(StoreError::Inconsistent) => self.condemn(self.history.last().epoch),
                         Err(_) => {
                             // History may change while nobody looks.
                             self.check_now();

@@ -1,5 +1,6 @@
 //! A gateway to test against. Requests go through the real router; only the socket is left out.
 
+pub mod redis;
 mod stream;
 
 use std::{collections::HashMap, sync::Arc};

@@ -1,0 +1,95 @@
+-- Appends events: all of them or none.
+--
+-- A script is atomic, but it is not rolled back: what was written before an error stays. So whatever may be refused
+-- comes first (lease, claims, the first XADD), and the claims come last: a claim without its event would answer the
+-- publisher's retry with "duplicate" and lose the event.
+--
+-- KEYS[3]  the lease; KEYS[4..]: the request's claim if there is one, then those of the events that have one
+-- ARGV     1 a name for a new epoch      2 the lease token that must hold, or ''     3 entries kept at most
+--          4 milliseconds a claim lives  5 channel for invalidations                 6 channel to mirror to, or ''
+--          7 digest of the request's body, or '' without a request claim             8 digest of the message, or ''
+--          9 events; then five for each: kind, product, data, timestamp, '1' if it has a claim
+-- Returns  'fenced' | 'key_reused' | 'inconsistent' | ('taken' or 'repeated'), accepted, duplicates, cursor of the
+--          last event, log time of the acknowledgement, lineage
+local max_len, claim_ttl_ms = ARGV[3], ARGV[4]
+local invalidation_channel, mirror_channel = ARGV[5], ARGV[6]
+local body_digest, message_digest = ARGV[7], ARGV[8]
+
+if ARGV[2] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[2] then return { 'fenced' } end
+local at = standing() or begin(ARGV[1])
+local now = math.max(at.time + 1, clock_micros())
+
+local next_key = 4
+local function claim_key()
+  next_key = next_key + 1
+  return KEYS[next_key - 1]
+end
+
+local request_claim
+if body_digest ~= '' then
+  request_claim = claim_key()
+  local known = redis.call('GET', request_claim)
+  if known then
+    local body, accepted, duplicates, cursor = string.match(known, '^(%x+) (%d+) (%d+) (%S+)$')
+    if body ~= body_digest then return { 'key_reused' } end
+    -- Written again, so that waiting for replicas or the disk covers the first answer too.
+    redis.call('SET', request_claim, known, 'KEEPTTL')
+    return { 'repeated', accepted, duplicates, cursor, digits(now), at.lineage }
+  end
+end
+
+local accepted, duplicates, cursor = 0, 0, ''
+local claimed, rewritten, notices = {}, {}, {}
+for i = 1, tonumber(ARGV[9]) do
+  local arg = 9 + (i - 1) * 5
+  local kind, product, data, timestamp = ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4]
+  local claim = ARGV[arg + 5] ~= '' and claim_key()
+  local known = claim and (claimed[claim] or redis.call('GET', claim))
+  if known then
+    duplicates = duplicates + 1
+    cursor = known
+    rewritten[#rewritten + 1] = claim
+  else
+    local fields = { 'e', at.epoch, 't', digits(now), 'b', digits(at.time), 'k', kind, 'p', product, 'd', data,
+                     's', timestamp }
+    if message_digest ~= '' and accepted == 0 then
+      fields[#fields + 1] = 'm'
+      fields[#fields + 1] = message_digest
+    end
+    local added = redis.pcall('XADD', log, 'MAXLEN', '~', max_len, digits(at.n + 1) .. '-0', unpack(fields))
+    if added.err then
+      if string.find(added.err, 'equal or smaller', 1, true) then return { 'inconsistent' } end
+      return added
+    end
+    accepted = accepted + 1
+    at.n = at.n + 1
+    at.time = now
+    now = now + 1
+    cursor = at.epoch .. '.' .. digits(at.n)
+    if claim then claimed[claim] = cursor end
+    notices[#notices + 1] = { kind = kind, product = product, data = data, timestamp = timestamp, cursor = cursor }
+  end
+end
+redis.call('HSET', meta, 'n', digits(at.n), 'time', digits(at.time))
+
+-- Every value is plain: ids, types, cursors and times need no escaping, data is JSON already.
+for _, event in ipairs(notices) do
+  if event.kind ~= 'gap' then
+    redis.pcall('PUBLISH', invalidation_channel, '{"productId":"' .. event.product .. '","type":"' .. event.kind ..
+      '","cursor":"' .. event.cursor .. '","timestamp":"' .. event.timestamp .. '"}')
+    if mirror_channel ~= '' then
+      redis.pcall('PUBLISH', mirror_channel, '{"productId":"' .. event.product .. '","type":"' .. event.kind ..
+        '","data":' .. event.data .. ',"timestamp":"' .. event.timestamp .. '","via":"shelfcast"}')
+    end
+  end
+end
+
+for claim, at_cursor in pairs(claimed) do redis.call('SET', claim, at_cursor, 'PX', claim_ttl_ms) end
+for _, claim in ipairs(rewritten) do
+  if not claimed[claim] then redis.call('SET', claim, redis.call('GET', claim), 'KEEPTTL') end
+end
+if request_claim then
+  local answer = body_digest .. ' ' .. accepted .. ' ' .. duplicates .. ' ' .. cursor
+  redis.call('SET', request_claim, answer, 'PX', claim_ttl_ms)
+end
+return { 'taken', digits(accepted), digits(duplicates), cursor, digits(now), at.lineage }

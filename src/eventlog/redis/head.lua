@@ -1,0 +1,34 @@
+-- Tells where the log stands. Begins a new epoch first where the old one cannot be trusted to continue, and lets what is
+-- too old go.
+--
+-- ARGV     1 a name for a new epoch    2 an epoch that must not go on, or ''    3 microseconds an entry is kept
+-- Returns  epoch, n, oldest n kept, log time now, log time of the epoch's begin, lineage
+local at = standing()
+local lineage = server_lineage()
+local moved = at and at.lineage ~= '' and lineage ~= '' and at.lineage ~= lineage
+if not at or moved or at.epoch == ARGV[2] then at = begin(ARGV[1], at) end
+local now = math.max(at.time + 1, clock_micros())
+
+-- The entry at n, or the oldest one: its n and its log time.
+local function entry(from, to)
+  local found = redis.call('XRANGE', log, from, to, 'COUNT', 1)[1]
+  if not found then return nil end
+  -- Fields keep the order in which append.lua writes them: e, its value, t, its value.
+  return tonumber(string.match(found[1], '^%d+')), tonumber(found[2][4])
+end
+
+local first_n, first_time = entry('-', '+')
+local oldest_kept = now - tonumber(ARGV[3])
+if first_n and first_time < oldest_kept then
+  -- Entries are dense and in the order of time, so the first one to keep is found by halving.
+  local old, kept = first_n, at.n + 1
+  while kept - old > 1 do
+    local middle = math.floor((old + kept) / 2)
+    local id = digits(middle) .. '-0'
+    local _, time = entry(id, id)
+    if time and time >= oldest_kept then kept = middle else old = middle end
+  end
+  redis.call('XTRIM', log, 'MINID', digits(kept) .. '-0')
+  first_n = entry('-', '+')
+end
+return { at.epoch, digits(at.n), digits(first_n or at.n + 1), digits(now), digits(at.born), at.lineage }

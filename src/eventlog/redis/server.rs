@@ -1,0 +1,383 @@
+//! [`RedisStore`]: the log at a Redis server, through three Lua scripts and `XREAD`. Decides nothing about history.
+//!
+//! Appends and questions share one connection, where they are pipelined; reads have their own, because a blocking read
+//! keeps all behind it waiting.
+
+use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
+
+use async_trait::async_trait;
+use fred::{
+    clients::Client,
+    error::{Error, ErrorKind},
+    interfaces::ClientLike,
+    types::{CustomCommand, InfoKind, Value},
+    util::redis_keyslot,
+};
+use serde_json::value::RawValue;
+
+use super::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Stored, Taken};
+use crate::{
+    eventlog::{Append, Appended, InputGap, LeaseToken},
+    model::{Data, Entry, Epoch, Event, LogTime, Position, ProductId, Timestamp},
+    redis::{Call, Keys, RedisConfig, Script, once},
+};
+
+/// What the log keeps, and when an append counts as done.
+#[derive(Debug, Clone, Copy)]
+pub struct RedisLogConfig {
+    /// Seconds an entry is kept.
+    pub retention_secs: u64,
+    /// Entries kept at most; a few more until a whole node of the stream can go.
+    pub events_max: usize,
+    /// Seconds a claim is kept.
+    pub claim_ttl_secs: u64,
+    /// When an append is acknowledged.
+    pub durability: Durability,
+}
+
+/// When an append is acknowledged. Each step waits for the ones before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// When the primary executed it.
+    Memory,
+    /// When one replica has it.
+    Replica,
+    /// When the primary wrote it to its disk (`WAITAOF`, Redis 7.2).
+    Fsync,
+}
+
+/// The log at a Redis server.
+pub struct RedisStore {
+    config: RedisLogConfig,
+    keys: Keys,
+    commands: Client,
+    reads: Client,
+    append: Script,
+    head: Script,
+}
+
+/// Why a server cannot keep the log. The operator's fault; trying again does not help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It would throw the log away.
+    #[error(
+        "Redis evicts keys without a time to live (maxmemory-policy {0}): under memory pressure it would throw the log \
+         away; set noeviction or a volatile- policy"
+    )]
+    Evicts(String),
+    /// It cannot confirm writes to disk.
+    #[error(
+        "DURABILITY=fsync needs WAITAOF, which this Redis does not have (Redis 7.2 or Valkey 7.2 has it)"
+    )]
+    NoWaitaof,
+    /// It is too old.
+    #[error("Redis {0} is too old: 6.2 or later is needed")]
+    TooOld(String),
+    /// The settings make no client.
+    #[error("REDIS_URL makes no client: {0}")]
+    NoClient(String),
+}
+
+/// Before append.lua and head.lua stands what they share.
+const APPEND: &str = concat!(include_str!("epoch.lua"), include_str!("append.lua"));
+const HEAD: &str = concat!(include_str!("epoch.lua"), include_str!("head.lua"));
+
+impl RedisStore {
+    /// Entries read at once.
+    const READ_MAX: &str = "512";
+    /// How long a read waits for an entry, in milliseconds. Also how long a reader stays with an epoch that ended.
+    const BLOCK_MS: &str = "500";
+    /// How long a command may take at all; whoever asks has a deadline of its own.
+    const TIMEOUT: Duration = Duration::from_secs(3);
+    /// How long to wait for replicas or the disk, in milliseconds: less than an append may take.
+    const CONFIRM_MS: &str = "1500";
+
+    /// A store at this server. It begins to connect at once, in the background.
+    pub fn new(redis: &RedisConfig, config: RedisLogConfig) -> Result<Self, Unfit> {
+        let no_client = |error: Error| Unfit::NoClient(error.to_string());
+        Ok(Self {
+            config,
+            keys: redis.keys.clone(),
+            commands: redis.client().map_err(no_client)?,
+            reads: redis.client().map_err(no_client)?,
+            append: Script::new(APPEND),
+            head: Script::new(HEAD),
+        })
+    }
+
+    /// The connection for commands, for what else shares it.
+    pub fn commands(&self) -> &Client {
+        &self.commands
+    }
+
+    /// Waits for the server and looks whether it can keep a log. `Ok(Some)`: it can, but something could not be
+    /// looked at.
+    pub async fn check(&self) -> Result<Result<Option<&'static str>, Unfit>, StoreError> {
+        let (commands, reads) = tokio::join!(self.commands.wait_for_connect(), self.reads.wait_for_connect());
+        commands.and(reads).map_err(|error| self.error(&error))?;
+        let commands = self.commands.with_options(&once(Self::TIMEOUT));
+        if self.config.durability == Durability::Fsync {
+            let waitaof = CustomCommand::new_static("COMMAND", self.slot(), false);
+            let known: Value = commands
+                .custom(waitaof, vec!["INFO", "WAITAOF"])
+                .await
+                .map_err(|error| self.error(&error))?;
+            if known.into_array().iter().all(Value::is_null) {
+                return Ok(Err(Unfit::NoWaitaof));
+            }
+        }
+        let (server, memory) = match (
+            commands.info::<String>(Some(InfoKind::Server)).await,
+            commands.info::<String>(Some(InfoKind::Memory)).await,
+        ) {
+            (Ok(server), Ok(memory)) => (server, memory),
+            (Err(error), _) | (_, Err(error)) => {
+                return match self.error(&error) {
+                    StoreError::Refused(Refusal::Unauthorized | Refusal::Other) => Ok(Ok(Some(
+                        "INFO is not allowed: whether Redis evicts keys, and failovers, cannot be seen",
+                    ))),
+                    away => Err(away),
+                };
+            }
+        };
+        let version = info_field(&server, "redis_version").unwrap_or_default();
+        if !is_recent(version) {
+            return Ok(Err(Unfit::TooOld(version.to_owned())));
+        }
+        match info_field(&memory, "maxmemory_policy") {
+            Some(policy) if policy.starts_with("allkeys") => Ok(Err(Unfit::Evicts(policy.to_owned()))),
+            Some(_) => Ok(Ok(None)),
+            None => {
+                Ok(Ok(Some("Redis does not tell its maxmemory-policy: make sure that it does not evict")))
+            }
+        }
+    }
+
+    /// Ends the connections.
+    pub async fn close(&self) {
+        // A connection that does not end properly ends with the process.
+        let _ = tokio::join!(self.commands.quit(), self.reads.quit());
+    }
+
+    fn slot(&self) -> u16 {
+        redis_keyslot(self.keys.log().as_bytes())
+    }
+
+    async fn run_append(&self, call: Call) -> Result<Taken, StoreError> {
+        let commands = self.connected(&self.commands)?;
+        let confirm: (_, &[_]) = match self.config.durability {
+            Durability::Memory => {
+                let returned = self.append.run(commands, Self::TIMEOUT, &call).await;
+                return read_append(&returned.map_err(|error| self.error(&error))?);
+            }
+            Durability::Replica => ("WAIT", &["1", Self::CONFIRM_MS]),
+            Durability::Fsync => ("WAITAOF", &["1", "0", Self::CONFIRM_MS]),
+        };
+        let ran = self.append.run_then(commands, Self::TIMEOUT, &call, confirm).await;
+        let (returned, confirmed) = ran.map_err(|error| self.error(&error))?;
+        let taken = read_append(&returned)?;
+        // WAIT answers with how many replicas have it; WAITAOF with the same of disks, the primary's own first.
+        let count = confirmed.into_array().first().and_then(Value::as_i64);
+        if count.unwrap_or(0) >= 1 { Ok(taken) } else { Err(StoreError::Unknown) }
+    }
+
+    async fn run_head(&self, condemned: Option<Epoch>) -> Result<Standing, StoreError> {
+        let commands = self.connected(&self.commands)?;
+        let args = vec![
+            Epoch::from_random(rand::random()).to_string(),
+            condemned.map(|epoch| epoch.to_string()).unwrap_or_default(),
+            self.config.retention_secs.saturating_mul(1_000_000).to_string(),
+        ];
+        let call = Call { keys: vec![self.keys.log(), self.keys.meta()], args };
+        let returned =
+            self.head.run(commands, Self::TIMEOUT, &call).await.map_err(|error| self.error(&error))?;
+        read_standing(&returned).ok_or(StoreError::Refused(Refusal::Other))
+    }
+
+    /// The arguments that every append begins with.
+    fn append_args(&self, lease: Option<LeaseToken>, mirror: bool) -> Vec<String> {
+        vec![
+            Epoch::from_random(rand::random()).to_string(),
+            lease.map(|lease| lease.0.to_string()).unwrap_or_default(),
+            self.config.events_max.to_string(),
+            self.config.claim_ttl_secs.saturating_mul(1_000).to_string(),
+            self.keys.channel("product-cache-invalidation"),
+            if mirror { self.keys.channel("product-updates") } else { String::new() },
+        ]
+    }
+
+    fn connected<'a>(&self, client: &'a Client) -> Result<&'a Client, StoreError> {
+        if client.is_connected() { Ok(client) } else { Err(StoreError::Refused(Refusal::NotConnected)) }
+    }
+
+    fn error(&self, error: &Error) -> StoreError {
+        match error.kind() {
+            ErrorKind::Timeout | ErrorKind::IO | ErrorKind::Canceled => StoreError::Unknown,
+            _ => {
+                let refusal = Refusal::of(error.details());
+                if refusal == Refusal::Other {
+                    tracing::warn!(
+                        error = error.details(),
+                        "Redis refused a command for a reason of its own"
+                    );
+                }
+                StoreError::Refused(refusal)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn append(&self, append: &Append) -> Result<Taken, StoreError> {
+        let mut keys = vec![self.keys.log(), self.keys.meta(), self.keys.lease()];
+        keys.extend(append.request.iter().map(|request| self.keys.claim(request.key)));
+        keys.extend(append.events.iter().filter_map(|new| new.claim).map(|claim| self.keys.claim(claim)));
+        let message = append.message;
+        let mut args = self.append_args(message.map(|m| m.lease), !message.is_some_and(|m| m.from_mirror));
+        args.push(append.request.map(|request| request.body.to_string()).unwrap_or_default());
+        args.push(message.and_then(|m| m.digest).map(|digest| digest.to_string()).unwrap_or_default());
+        args.push(append.events.len().to_string());
+        for new in &append.events {
+            let Event { product_id, event_type, data, timestamp } = &new.event;
+            let claimed = if new.claim.is_some() { "1" } else { "" };
+            let fields =
+                [event_type.as_str(), product_id.as_str(), data.as_str(), timestamp.as_str(), claimed];
+            args.extend(fields.map(str::to_owned));
+        }
+        self.run_append(Call { keys, args }).await
+    }
+
+    async fn append_gap(&self, gap: &InputGap) -> Result<Taken, StoreError> {
+        let keys = vec![self.keys.log(), self.keys.meta(), self.keys.lease()];
+        let mut args = self.append_args(gap.lease, false);
+        let product_ids = gap.product_ids.iter().map(ProductId::as_str).collect::<Vec<_>>().join(",");
+        args.extend(["", "", "1", KIND_GAP, &product_ids, "", "", ""].map(str::to_owned));
+        self.run_append(Call { keys, args }).await
+    }
+
+    async fn head(&self) -> Result<Standing, StoreError> {
+        self.run_head(None).await
+    }
+
+    async fn renew(&self, expected: Epoch) -> Result<Standing, StoreError> {
+        self.run_head(Some(expected)).await
+    }
+
+    async fn read(&self, after_n: u64) -> Result<Vec<Stored>, StoreError> {
+        let reads = self.connected(&self.reads)?.with_options(&once(Self::TIMEOUT));
+        let (log, after) = (self.keys.log(), format!("{after_n}-0"));
+        let args = ["COUNT", Self::READ_MAX, "BLOCK", Self::BLOCK_MS, "STREAMS", &log, &after];
+        let command = CustomCommand::new_static("XREAD", self.slot(), true);
+        let read: Value = reads
+            .custom(command, args.map(str::to_owned).to_vec())
+            .await
+            .map_err(|error| self.error(&error))?;
+        // What is no entry of ours got into the log from outside.
+        read_stream(read).ok_or(StoreError::Inconsistent)
+    }
+}
+
+/// The kind of an entry that says that an input lost something; every other kind is an event's type.
+const KIND_GAP: &str = "gap";
+
+/// `fenced`, `key_reused` and `inconsistent` stand alone; see append.lua for the rest.
+fn read_append(returned: &[String]) -> Result<Taken, StoreError> {
+    let text = |i: usize| returned.get(i).map_or("", String::as_str);
+    match text(0) {
+        "fenced" => return Err(StoreError::Fenced),
+        "key_reused" => return Err(StoreError::KeyReused),
+        "inconsistent" => return Err(StoreError::Inconsistent),
+        _ => {}
+    }
+    let read = || {
+        Some(Taken {
+            appended: Appended {
+                accepted: text(1).parse().ok()?,
+                duplicates: text(2).parse().ok()?,
+                cursor: text(3).parse().ok()?,
+                repeated: text(0) == "repeated",
+            },
+            log_time: log_time(text(4))?,
+            lineage: Lineage(text(5).into()),
+        })
+    };
+    read().ok_or(StoreError::Refused(Refusal::Other))
+}
+
+fn read_standing(returned: &[String]) -> Option<Standing> {
+    let text = |i: usize| returned.get(i).map_or("", String::as_str);
+    Some(Standing {
+        head: Position::from_str(&format!("{}.{}", text(0), text(1))).ok()?,
+        first_n: text(2).parse().ok()?,
+        log_time: log_time(text(3))?,
+        born: log_time(text(4))?,
+        lineage: Lineage(text(5).into()),
+    })
+}
+
+fn log_time(micros: &str) -> Option<LogTime> {
+    micros.parse().ok().map(LogTime::from_micros)
+}
+
+/// What `XREAD` answers: `[[key, [[id, [field, value, ...]], ...]]]`, or nil when nothing came.
+fn read_stream(read: Value) -> Option<Vec<Stored>> {
+    let first = |value: Value| value.into_array().into_iter().next();
+    let Some(stream) = first(read).filter(Value::is_array) else { return Some(Vec::new()) };
+    let entries = stream.into_array().into_iter().nth(1).map(Value::into_array).unwrap_or_default();
+    entries.into_iter().map(read_entry).collect()
+}
+
+fn read_entry(entry: Value) -> Option<Stored> {
+    let mut parts = entry.into_array().into_iter();
+    let id = parts.next()?.into_string()?;
+    let mut pairs = parts.next()?.into_array().into_iter();
+    let mut fields = HashMap::new();
+    while let (Some(name), Some(value)) = (pairs.next(), pairs.next()) {
+        fields.insert(name.into_string()?, value.into_string()?);
+    }
+    let field = |name: &str| fields.get(name).map_or("", String::as_str);
+    let n = id.strip_suffix("-0")?;
+    let at = Position::from_str(&format!("{}.{n}", field("e"))).ok()?;
+    let (taken, before) = (log_time(field("t"))?, log_time(field("b"))?);
+    let content = read_content(&field, at, taken).unwrap_or(Content::Unreadable);
+    Some(Stored { at, log_time: taken, before, content })
+}
+
+fn read_content<'a>(field: &impl Fn(&str) -> &'a str, at: Position, log_time: LogTime) -> Option<Content> {
+    if field("k") == KIND_GAP {
+        let ids = field("p").split(',').filter(|id| !id.is_empty());
+        return Some(Content::InputGap(ids.map(|id| ProductId::new(id).ok()).collect::<Option<_>>()?));
+    }
+    let data = RawValue::from_string(field("d").to_owned()).ok()?;
+    let event = Event {
+        product_id: ProductId::new(field("p")).ok()?,
+        event_type: field("k").parse().ok()?,
+        data: Data::new(&data).ok()?,
+        timestamp: Timestamp::new(field("s")).ok()?,
+    };
+    let message = match field("m") {
+        "" => None,
+        digest => Some(digest.parse().ok()?),
+    };
+    Some(Content::Event(Box::new(Entry { at, log_time, event, message })))
+}
+
+fn info_field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+/// `XTRIM MINID`, `XAUTOCLAIM` and `SET ... KEEPTTL` are all there from 6.2 on.
+fn is_recent(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(6), Some(2))
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("config", &self.config)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
+    }
+}
