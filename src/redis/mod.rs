@@ -4,12 +4,13 @@
 //! caller knows whether doing it twice is safe.
 
 mod keys;
+mod link;
 mod script;
 
 use std::{fmt, time::Duration};
 
 use fred::{
-    clients::{Client, SubscriberClient},
+    clients::SubscriberClient,
     error::Error,
     interfaces::ClientLike,
     types::{
@@ -20,6 +21,7 @@ use fred::{
 
 pub use self::{
     keys::Keys,
+    link::Link,
     script::{Call, Script},
 };
 
@@ -67,10 +69,8 @@ impl RedisConfig {
     }
 
     /// A client for commands. It begins to connect at once, in the background.
-    pub fn client(&self) -> Result<Client, Error> {
-        let client = self.builder(RespVersion::RESP2).build()?;
-        client.connect();
-        Ok(client)
+    pub fn client(&self) -> Result<Link, Error> {
+        self.builder(RespVersion::RESP2).build().map(Link::new)
     }
 
     /// A client for subscriptions. RESP3, because there other commands may share the connection.

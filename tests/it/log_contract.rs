@@ -14,7 +14,7 @@ use shelfcast::{
 };
 use tokio::time::{advance, sleep, timeout};
 
-use crate::support::redis::RedisServer;
+use crate::support::RedisServer;
 
 /// A log under test, and what is to be known about it.
 struct World {

@@ -7,6 +7,7 @@ mod cli;
 mod health;
 mod log_contract;
 mod notify;
+mod redis;
 mod sse;
 mod support;
 mod trouble;

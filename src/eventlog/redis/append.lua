@@ -10,7 +10,7 @@
 --          7 digest of the request's body, or '' without a request claim             8 digest of the message, or ''
 --          9 events; then five for each: kind, product, data, timestamp, '1' if it has a claim
 -- Returns  'fenced' | 'key_reused' | 'inconsistent' | ('taken' or 'repeated'), accepted, duplicates, cursor of the
---          last event, log time of the acknowledgement, lineage
+--          last event, lineage
 local max_len, claim_ttl_ms = ARGV[3], ARGV[4]
 local invalidation_channel, mirror_channel = ARGV[5], ARGV[6]
 local body_digest, message_digest = ARGV[7], ARGV[8]
@@ -34,7 +34,7 @@ if body_digest ~= '' then
     if body ~= body_digest then return { 'key_reused' } end
     -- Written again, so that waiting for replicas or the disk covers the first answer too.
     redis.call('SET', request_claim, known, 'KEEPTTL')
-    return { 'repeated', accepted, duplicates, cursor, digits(now), at.lineage }
+    return { 'repeated', accepted, duplicates, cursor, at.lineage }
   end
 end
 
@@ -92,4 +92,4 @@ if request_claim then
   local answer = body_digest .. ' ' .. accepted .. ' ' .. duplicates .. ' ' .. cursor
   redis.call('SET', request_claim, answer, 'PX', claim_ttl_ms)
 end
-return { 'taken', digits(accepted), digits(duplicates), cursor, digits(now), at.lineage }
+return { 'taken', digits(accepted), digits(duplicates), cursor, at.lineage }

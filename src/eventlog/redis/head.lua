@@ -2,12 +2,24 @@
 -- too old go.
 --
 -- ARGV     1 a name for a new epoch    2 an epoch that must not go on, or ''    3 microseconds an entry is kept
--- Returns  epoch, n, oldest n kept, log time now, log time of the epoch's begin, lineage
+-- Returns  epoch, n, oldest n kept, log time now, log time of the epoch's begin, microseconds since then, lineage
 local at = standing()
-local lineage = server_lineage()
-local moved = at and at.lineage ~= '' and lineage ~= '' and at.lineage ~= lineage
-if not at or moved or at.epoch == ARGV[2] then at = begin(ARGV[1], at) end
-local now = math.max(at.time + 1, clock_micros())
+
+-- Whether another server, or another life of this one, keeps the log now. The replication id changes then; but also when
+-- the first replica comes to a primary, or an hour after the last one left. In that case the process is still the same,
+-- and it did not take over from anybody.
+local function moved()
+  local replid = info('replication', 'master_replid')
+  if at.replid == replid or at.replid == '' or replid == '' then return false end
+  local took_over = string.find(info('replication', 'master_replid2'), '[^0]') ~= nil
+  if took_over or info('server', 'run_id') ~= at.run_id then return true end
+  redis.call('HSET', meta, 'replid', replid)
+  return false
+end
+
+if not at or at.epoch == ARGV[2] or moved() then at = begin(ARGV[1], at) end
+local clock = clock_micros()
+local now = math.max(at.time + 1, clock)
 
 -- The entry at n, or the oldest one: its n and its log time.
 local function entry(from, to)
@@ -31,4 +43,5 @@ if first_n and first_time < oldest_kept then
   redis.call('XTRIM', log, 'MINID', digits(kept) .. '-0')
   first_n = entry('-', '+')
 end
-return { at.epoch, digits(at.n), digits(first_n or at.n + 1), digits(now), digits(at.born), at.lineage }
+return { at.epoch, digits(at.n), digits(first_n or at.n + 1), digits(now), digits(at.born),
+         digits(math.max(0, clock - at.begun)), at.lineage }

@@ -67,7 +67,7 @@ impl<S: Store> SharedLog<S> {
         self.note(&taken);
         match taken {
             Ok(taken) => {
-                self.acked.lock().note(&taken);
+                self.acked.lock().note(taken.lineage.clone(), Instant::now());
                 Ok(taken)
             }
             Err(StoreError::KeyReused) => Err(AppendError::KeyReused),

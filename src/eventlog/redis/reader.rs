@@ -42,8 +42,15 @@ pub(super) struct Reader<S> {
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// What was read, and in which epoch that was asked for.
 type Read = (Epoch, Result<Vec<Stored>, StoreError>);
-/// Where the log stands, and where this reader was when it asked.
-type Checked = (Position, Result<Standing, StoreError>);
+/// Where the log stands.
+type Checked = (Asked, Result<Standing, StoreError>);
+
+/// Where and when a reader was when it asked for the head.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    position: Position,
+    moment: Instant,
+}
 
 impl<S: Store> Reader<S> {
     /// After a loss that is followed by silence no entry comes that could betray it; so the head is asked.
@@ -69,11 +76,12 @@ impl<S: Store> Reader<S> {
 
     /// The head; or a new epoch, where this one is known to be broken.
     fn start_checking(&self) -> Pending<Checked> {
-        let (store, asked_at, condemned) = (Arc::clone(&self.store), self.history.last(), self.condemned);
+        let (store, condemned) = (Arc::clone(&self.store), self.condemned);
+        let asked = Asked { position: self.history.last(), moment: Instant::now() };
         Box::pin(async move {
             match condemned {
-                Some(epoch) => (asked_at, store.renew(epoch).await),
-                None => (asked_at, store.head().await),
+                Some(epoch) => (asked, store.renew(epoch).await),
+                None => (asked, store.head().await),
             }
         })
     }
@@ -98,11 +106,11 @@ impl<S: Store> Reader<S> {
         self.check_at = Instant::now();
     }
 
-    fn checked(&mut self, asked_at: Position, standing: &Standing) {
+    fn checked(&mut self, asked: Asked, standing: &Standing) {
         self.condemned = self.condemned.filter(|epoch| *epoch == standing.head.epoch);
-        let verdict = self.history.check(asked_at, standing);
+        let verdict = self.history.check(asked.position, standing);
         self.judge(verdict);
-        if self.acked.lock().outlived(standing) {
+        if self.acked.lock().outlived(asked.moment, standing) {
             tracing::warn!(epoch = %standing.head.epoch, "appends were acknowledged on the losing side of a split");
             self.condemn(standing.head.epoch);
         }
@@ -140,10 +148,10 @@ impl<S: Store> Tail for Reader<S> {
                         }
                     }
                 }
-                (asked_at, checked) = poll(&mut self.checking) => {
+                (asked, checked) = poll(&mut self.checking) => {
                     self.checking = None;
                     match checked {
-                        Ok(standing) => self.checked(asked_at, &standing),
+                        Ok(standing) => self.checked(asked, &standing),
                         Err(_) => {
                             self.check_now();
                             return Err(LogError);

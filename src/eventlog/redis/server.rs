@@ -19,7 +19,7 @@ use super::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Store
 use crate::{
     eventlog::{Append, Appended, InputGap, LeaseToken},
     model::{Data, Entry, Epoch, Event, LogTime, Position, ProductId, Timestamp},
-    redis::{Call, Keys, RedisConfig, Script, once},
+    redis::{Call, Keys, Link, RedisConfig, Script, once},
 };
 
 /// What the log keeps, and when an append counts as done.
@@ -50,8 +50,8 @@ pub enum Durability {
 pub struct RedisStore {
     config: RedisLogConfig,
     keys: Keys,
-    commands: Client,
-    reads: Client,
+    commands: Link,
+    reads: Link,
     append: Script,
     head: Script,
 }
@@ -105,17 +105,12 @@ impl RedisStore {
         })
     }
 
-    /// The connection for commands, for what else shares it.
-    pub fn commands(&self) -> &Client {
-        &self.commands
-    }
-
     /// Waits for the server and looks whether it can keep a log. `Ok(Some)`: it can, but something could not be
     /// looked at.
     pub async fn check(&self) -> Result<Result<Option<&'static str>, Unfit>, StoreError> {
-        let (commands, reads) = tokio::join!(self.commands.wait_for_connect(), self.reads.wait_for_connect());
+        let (commands, reads) = tokio::join!(self.commands.connected(), self.reads.connected());
         commands.and(reads).map_err(|error| self.error(&error))?;
-        let commands = self.commands.with_options(&once(Self::TIMEOUT));
+        let commands = self.connected(&self.commands)?.with_options(&once(Self::TIMEOUT));
         if self.config.durability == Durability::Fsync {
             let waitaof = CustomCommand::new_static("COMMAND", self.slot(), false);
             let known: Value = commands
@@ -155,8 +150,7 @@ impl RedisStore {
 
     /// Ends the connections.
     pub async fn close(&self) {
-        // A connection that does not end properly ends with the process.
-        let _ = tokio::join!(self.commands.quit(), self.reads.quit());
+        tokio::join!(self.commands.close(), self.reads.close());
     }
 
     fn slot(&self) -> u16 {
@@ -206,8 +200,8 @@ impl RedisStore {
         ]
     }
 
-    fn connected<'a>(&self, client: &'a Client) -> Result<&'a Client, StoreError> {
-        if client.is_connected() { Ok(client) } else { Err(StoreError::Refused(Refusal::NotConnected)) }
+    fn connected<'a>(&self, link: &'a Link) -> Result<&'a Client, StoreError> {
+        link.up().ok_or(StoreError::Refused(Refusal::NotConnected))
     }
 
     fn error(&self, error: &Error) -> StoreError {
@@ -298,8 +292,7 @@ fn read_append(returned: &[String]) -> Result<Taken, StoreError> {
                 cursor: text(3).parse().ok()?,
                 repeated: text(0) == "repeated",
             },
-            log_time: log_time(text(4))?,
-            lineage: Lineage(text(5).into()),
+            lineage: Lineage(text(4).into()),
         })
     };
     read().ok_or(StoreError::Refused(Refusal::Other))
@@ -312,7 +305,8 @@ fn read_standing(returned: &[String]) -> Option<Standing> {
         first_n: text(2).parse().ok()?,
         log_time: log_time(text(3))?,
         born: log_time(text(4))?,
-        lineage: Lineage(text(5).into()),
+        age: Duration::from_micros(text(5).parse().ok()?),
+        lineage: Lineage(text(6).into()),
     })
 }
 

@@ -1,7 +1,7 @@
 //! [`Store`]: the few things the shared log asks of a server, each of them atomic there. Decides nothing: whether
 //! history is whole is judged by [`reader`](super::reader), on whatever store.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
@@ -33,8 +33,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn read(&self, after_n: u64) -> Result<Vec<Stored>, StoreError>;
 }
 
-/// Which chain of servers holds the data: a Redis changes its replication id when a replica takes over, and when it
-/// starts again. Empty: the server does not tell.
+/// The server in whose keeping an epoch began: its replication id, which is another one after a failover and after a
+/// restart. Empty: the server does not tell.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Lineage(pub Box<str>);
 
@@ -56,8 +56,6 @@ impl fmt::Debug for Lineage {
 pub struct Taken {
     /// The answer for the publisher.
     pub appended: Appended,
-    /// The log time of the acknowledgement.
-    pub log_time: LogTime,
     /// The lineage in which the epoch of this moment began.
     pub lineage: Lineage,
 }
@@ -73,6 +71,8 @@ pub struct Standing {
     pub log_time: LogTime,
     /// The log time at which the epoch began.
     pub born: LogTime,
+    /// How long ago that was by the server's own clock, which log time may be ahead of.
+    pub age: Duration,
     /// The lineage in which the epoch began.
     pub lineage: Lineage,
 }

@@ -1,6 +1,6 @@
 //! A gateway to test against. Requests go through the real router; only the socket is left out.
 
-pub mod redis;
+mod redis;
 mod stream;
 
 use std::{collections::HashMap, sync::Arc};
@@ -13,7 +13,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use shelfcast::{
-    app::{App, Running},
+    app::{App, AppError, Running},
     clock::Clock,
     config::{Config, Values},
     eventlog::{EventLog, MemoryLog},
@@ -21,11 +21,13 @@ use shelfcast::{
 };
 use tower::ServiceExt as _;
 
+pub use redis::RedisServer;
 pub use stream::{Block, Stream};
 
 pub const KEY: &str = "a-key-that-only-tests-know-0123456789";
 
-/// A running gateway on a log in memory. Its clock moves with tokio's time.
+/// A running gateway. On a log in memory its clock moves with tokio's time.
+#[derive(Debug)]
 pub struct TestApp {
     router: Router,
     admin: Option<Router>,
@@ -57,6 +59,24 @@ impl TestApp {
     pub async fn on(log: Arc<dyn EventLog>) -> Self {
         let app = Self::app_on(log).await;
         Self { router: app.router(), admin: None, running: app.start() }
+    }
+
+    /// One of the pods on this Redis.
+    pub async fn pod(server: &RedisServer) -> Self {
+        Self::pod_with(server, &[]).await
+    }
+
+    /// One of the pods on this Redis, with these settings besides.
+    pub async fn pod_with(server: &RedisServer, settings: &[(&'static str, &str)]) -> Self {
+        Self::try_pod(server, settings).await.unwrap()
+    }
+
+    /// The same, if the gateway agrees to start.
+    pub async fn try_pod(server: &RedisServer, settings: &[(&'static str, &str)]) -> Result<Self, AppError> {
+        let url = server.url();
+        let config = config(&[&[("REDIS_URL", url.as_str())], settings].concat());
+        let app = App::build(&config).await?;
+        Ok(Self { router: app.router(), admin: None, running: app.start() })
     }
 
     /// The same, not yet started.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -97,15 +97,23 @@ impl RedisServer {
         self.try_command(words).unwrap()
     }
 
+    /// Listens to these channels.
+    pub fn subscribe(&self, channels: &[&str]) -> Subscription {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let mut subscription = Subscription(BufReader::new(stream));
+        for channel in channels {
+            subscription.0.get_mut().write_all(&encode(&["SUBSCRIBE", channel])).unwrap();
+            assert_eq!(subscription.read_array().unwrap()[0], "subscribe");
+        }
+        subscription
+    }
+
     fn try_command(&self, words: &[&str]) -> std::io::Result<String> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        let mut request = format!("*{}\r\n", words.len());
-        for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
-        stream.write_all(request.as_bytes())?;
+        stream.write_all(&encode(words))?;
         let mut answer = vec![0; 64 * 1024];
         let length = stream.read(&mut answer)?;
         Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
@@ -125,6 +133,55 @@ impl Drop for RedisServer {
         self.kill();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// A connection that listens to channels.
+#[derive(Debug)]
+pub struct Subscription(BufReader<TcpStream>);
+
+impl Subscription {
+    /// The next message: its channel and its payload.
+    pub fn next(&mut self) -> (String, String) {
+        let [_, channel, payload] = self.read_array().expect("a message comes").try_into().unwrap();
+        (channel, payload)
+    }
+
+    /// No message comes for two seconds.
+    pub fn is_quiet(&mut self) -> bool {
+        self.read_array().is_err()
+    }
+
+    /// An array of strings; a number in it is a string here, too.
+    fn read_array(&mut self) -> std::io::Result<Vec<String>> {
+        let count: usize = self.read_line()?[1..].parse().unwrap();
+        (0..count)
+            .map(|_| {
+                let head = self.read_line()?;
+                match head.strip_prefix('$') {
+                    Some(length) => {
+                        let mut text = vec![0; length.parse::<usize>().unwrap() + 2];
+                        self.0.read_exact(&mut text)?;
+                        Ok(String::from_utf8_lossy(&text).trim_end_matches("\r\n").to_owned())
+                    }
+                    None => Ok(head),
+                }
+            })
+            .collect()
+    }
+
+    fn read_line(&mut self) -> std::io::Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+fn encode(words: &[&str]) -> Vec<u8> {
+    let mut request = format!("*{}\r\n", words.len());
+    for word in words {
+        request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+    }
+    request.into_bytes()
 }
 
 fn free_port() -> u16 {

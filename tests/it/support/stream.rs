@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// An open stream.
 pub struct Stream {
@@ -63,6 +63,17 @@ impl Stream {
                 return block;
             }
             assert!(matches!(block.event.as_deref(), None | Some("position")), "unexpected {block:?}");
+        }
+    }
+
+    /// The next word to refetch, batches and heartbeats passed over, and how long it took to come.
+    pub async fn resync(&mut self) -> (Block, Duration) {
+        let begin = Instant::now();
+        loop {
+            let block = self.next().await.expect("the stream ended");
+            if block.event.as_deref() == Some("resync_required") {
+                return (block, begin.elapsed());
+            }
         }
     }
 

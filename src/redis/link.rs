@@ -1,0 +1,88 @@
+//! [`Link`]: a client with the knowledge whether its connection is up. Does not connect by itself: the client does.
+
+use fred::{
+    clients::Client,
+    error::Error,
+    interfaces::{ClientLike, EventInterface},
+    types::config::Server,
+};
+use parking_lot::Mutex;
+use tokio::sync::broadcast::{Receiver, error::TryRecvError};
+
+/// A client and what it told of its connection.
+///
+/// The client's own state says "connected" until it begins to connect anew, a while after the connection broke, and
+/// what is sent in between waits for the new connection. Its events tell at once.
+pub struct Link {
+    client: Client,
+    told: Mutex<Told>,
+}
+
+struct Told {
+    up: bool,
+    errors: Receiver<(Error, Option<Server>)>,
+    reconnects: Receiver<Server>,
+    last_error: Option<String>,
+}
+
+impl Link {
+    /// Begins to connect, in the background.
+    pub(super) fn new(client: Client) -> Self {
+        let told = Told {
+            up: false,
+            errors: client.error_rx(),
+            reconnects: client.reconnect_rx(),
+            last_error: None,
+        };
+        client.connect();
+        Self { client, told: Mutex::new(told) }
+    }
+
+    /// The client, if its connection is up.
+    pub fn up(&self) -> Option<&Client> {
+        let mut told = self.told.lock();
+        // Errors first: a connection that breaks comes back only later. Taken the wrong way round after a pause of this
+        // process, a broken connection counts as up, and commands find out by themselves.
+        while let Some((error, _)) = next(&mut told.errors) {
+            told.up = false;
+            told.last_error = Some(error.to_string());
+        }
+        while next(&mut told.reconnects).is_some() {
+            told.up = true;
+        }
+        told.up.then_some(&self.client)
+    }
+
+    /// Why the connection is not up, as far as the client told.
+    pub fn last_error(&self) -> Option<String> {
+        self.told.lock().last_error.clone()
+    }
+
+    /// Waits until the connection was up once.
+    pub async fn connected(&self) -> Result<(), Error> {
+        self.client.wait_for_connect().await
+    }
+
+    /// Ends the connection.
+    pub async fn close(&self) {
+        // A connection that does not end properly ends with the process.
+        let _ = self.client.quit().await;
+    }
+}
+
+/// The next event; those that were overwritten do not matter, only what came last does.
+fn next<T: Clone>(events: &mut Receiver<T>) -> Option<T> {
+    loop {
+        match events.try_recv() {
+            Ok(event) => return Some(event),
+            Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Link")
+    }
+}
