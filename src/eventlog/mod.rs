@@ -106,15 +106,25 @@ pub struct Append {
     pub message: Option<Message>,
 }
 
-/// A message from a Redis channel, as far as the log must know. Every pod hears it; the holder of the lease appends it.
+/// A message from a Redis channel or stream, as far as the log must know.
 #[derive(Debug, Clone, Copy)]
 pub struct Message {
     /// The lease under which it is appended: if it is no longer held, nothing is.
     pub lease: LeaseToken,
-    /// Carried by its first entry, so that the pods that heard it too can strike it out.
-    pub digest: Option<MessageDigest>,
+    /// It was heard, by every pod, on a channel.
+    pub heard: Option<HeardOnce>,
     /// It came from the channel that other events are mirrored to, so it is not sent there again.
     pub from_mirror: bool,
+}
+
+/// A message that has no name of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct HeardOnce {
+    /// The holder of a lease counts what it appends, one after the other. What was appended under a number is not
+    /// appended under it again, so that a holder may try again when it does not know what became of it.
+    pub number: u64,
+    /// Carried by the first entry, so that the pods that heard it too can strike it out.
+    pub digest: MessageDigest,
 }
 
 /// Names one holding of the lease: whoever takes the lease later has a higher one.

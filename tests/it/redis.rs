@@ -1,9 +1,9 @@
 //! Several pods on one real Redis, and what a shopper sees when Redis fails in each way it can. Real time, real server.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::support::{RedisServer, TestApp};
 

@@ -4,22 +4,31 @@
 -- comes first (lease, claims, the first XADD), and the claims come last: a claim without its event would answer the
 -- publisher's retry with "duplicate" and lose the event.
 --
--- KEYS[3]  the lease; KEYS[4..]: the request's claim if there is one, then those of the events that have one
--- ARGV     1 a name for a new epoch      2 the lease token that must hold, or ''     3 entries kept at most
---          4 milliseconds a claim lives  5 channel for invalidations                 6 channel to mirror to, or ''
---          7 digest of the request's body, or '' without a request claim             8 digest of the message, or ''
---          9 events; then five for each: kind, product, data, timestamp, '1' if it has a claim
+-- KEYS[3]  the lease; KEYS[4]: what its holder appended last; KEYS[5..]: the request's claim if there is one, then those
+--          of the events that have one
+-- ARGV     1 a name for a new epoch      2 the lease token that must hold, or ''     3 the holder's count, or ''
+--          4 entries kept at most        5 milliseconds a claim lives                6 channel for invalidations
+--          7 channel to mirror to, or '' 8 digest of the request's body, or ''       9 digest of the message, or ''
+--          10 events; then five for each: kind, product, data, timestamp, '1' if it has a claim
 -- Returns  'fenced' | 'key_reused' | 'inconsistent' | ('taken' or 'repeated'), accepted, duplicates, cursor of the
 --          last event, lineage
-local max_len, claim_ttl_ms = ARGV[3], ARGV[4]
-local invalidation_channel, mirror_channel = ARGV[5], ARGV[6]
-local body_digest, message_digest = ARGV[7], ARGV[8]
+local lease, token, count = KEYS[3], ARGV[2], ARGV[3]
+local max_len, claim_ttl_ms = ARGV[4], ARGV[5]
+local invalidation_channel, mirror_channel = ARGV[6], ARGV[7]
+local body_digest, message_digest = ARGV[8], ARGV[9]
 
-if ARGV[2] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[2] then return { 'fenced' } end
+if token ~= '' and redis.call('GET', lease) ~= token then return { 'fenced' } end
 local at = standing() or begin(ARGV[1])
 local now = math.max(at.time + 1, clock_micros())
 
-local next_key = 4
+if count ~= '' then
+  local done = redis.call('HMGET', KEYS[4], 'appended_token', 'appended_count', 'appended_cursor')
+  if done[1] == token and tonumber(done[2]) >= tonumber(count) then
+    return { 'repeated', '0', '0', done[3], at.lineage }
+  end
+end
+
+local next_key = 5
 local function claim_key()
   next_key = next_key + 1
   return KEYS[next_key - 1]
@@ -40,8 +49,8 @@ end
 
 local accepted, duplicates, cursor = 0, 0, ''
 local claimed, rewritten, notices = {}, {}, {}
-for i = 1, tonumber(ARGV[9]) do
-  local arg = 9 + (i - 1) * 5
+for i = 1, tonumber(ARGV[10]) do
+  local arg = 10 + (i - 1) * 5
   local kind, product, data, timestamp = ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4]
   local claim = ARGV[arg + 5] ~= '' and claim_key()
   local known = claim and (claimed[claim] or redis.call('GET', claim))
@@ -91,5 +100,8 @@ end
 if request_claim then
   local answer = body_digest .. ' ' .. accepted .. ' ' .. duplicates .. ' ' .. cursor
   redis.call('SET', request_claim, answer, 'PX', claim_ttl_ms)
+end
+if count ~= '' then
+  redis.call('HSET', KEYS[4], 'appended_token', token, 'appended_count', count, 'appended_cursor', cursor)
 end
 return { 'taken', digits(accepted), digits(duplicates), cursor, at.lineage }

@@ -188,11 +188,18 @@ impl RedisStore {
         read_standing(&returned).ok_or(StoreError::Refused(Refusal::Other))
     }
 
+    /// The keys that every append touches.
+    fn append_keys(&self) -> Vec<String> {
+        vec![self.keys.log(), self.keys.meta(), self.keys.lease(), self.keys.lease_meta()]
+    }
+
     /// The arguments that every append begins with.
-    fn append_args(&self, lease: Option<LeaseToken>, mirror: bool) -> Vec<String> {
+    fn append_args(&self, lease: Option<LeaseToken>, number: Option<u64>, mirror: bool) -> Vec<String> {
+        let text = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
         vec![
             Epoch::from_random(rand::random()).to_string(),
-            lease.map(|lease| lease.0.to_string()).unwrap_or_default(),
+            text(lease.map(|lease| lease.0)),
+            text(number),
             self.config.events_max.to_string(),
             self.config.claim_ttl_secs.saturating_mul(1_000).to_string(),
             self.keys.channel("product-cache-invalidation"),
@@ -224,13 +231,15 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn append(&self, append: &Append) -> Result<Taken, StoreError> {
-        let mut keys = vec![self.keys.log(), self.keys.meta(), self.keys.lease()];
+        let mut keys = self.append_keys();
         keys.extend(append.request.iter().map(|request| self.keys.claim(request.key)));
         keys.extend(append.events.iter().filter_map(|new| new.claim).map(|claim| self.keys.claim(claim)));
         let message = append.message;
-        let mut args = self.append_args(message.map(|m| m.lease), !message.is_some_and(|m| m.from_mirror));
+        let heard = message.and_then(|m| m.heard);
+        let mirror = !message.is_some_and(|m| m.from_mirror);
+        let mut args = self.append_args(message.map(|m| m.lease), heard.map(|h| h.number), mirror);
         args.push(append.request.map(|request| request.body.to_string()).unwrap_or_default());
-        args.push(message.and_then(|m| m.digest).map(|digest| digest.to_string()).unwrap_or_default());
+        args.push(heard.map(|heard| heard.digest.to_string()).unwrap_or_default());
         args.push(append.events.len().to_string());
         for new in &append.events {
             let Event { product_id, event_type, data, timestamp } = &new.event;
@@ -243,8 +252,8 @@ impl Store for RedisStore {
     }
 
     async fn append_gap(&self, gap: &InputGap) -> Result<Taken, StoreError> {
-        let keys = vec![self.keys.log(), self.keys.meta(), self.keys.lease()];
-        let mut args = self.append_args(gap.lease, false);
+        let keys = self.append_keys();
+        let mut args = self.append_args(gap.lease, None, false);
         let product_ids = gap.product_ids.iter().map(ProductId::as_str).collect::<Vec<_>>().join(",");
         args.extend(["", "", "1", KIND_GAP, &product_ids, "", "", ""].map(str::to_owned));
         self.run_append(Call { keys, args }).await
