@@ -2,7 +2,7 @@
 //!
 //! Absolute times say little on a shared machine; compare runs on one machine, or the ratios between sizes.
 
-use std::{hint::black_box, sync::Arc, time::Duration};
+use std::{hint::black_box, num::NonZeroU32, sync::Arc, time::Duration};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::value::RawValue;
@@ -133,12 +133,17 @@ impl Lane for Sink {
 }
 
 #[expect(clippy::unwrap_used, reason = "a bench ends when its set-up is wrong")]
-fn hub() -> Hub {
+fn hub(budget: Option<NonZeroU32>) -> Hub {
     let clock = Clock::system();
     let index = IndexConfig { retention_secs: 600, events_max: 100_000, bytes_max: 256 << 20 };
     let index = Index::new(index, clock, Head { position: start(), log_time: clock.now() });
-    let config =
-        HubConfig { products_max: 200, batch_events_max: 100, batch_bytes_max: 262_144, queue_max: 512 };
+    let config = HubConfig {
+        products_max: 200,
+        batch_events_max: 100,
+        batch_bytes_max: 262_144,
+        queue_max: 512,
+        origin_rps_budget: budget,
+    };
     Hub::new(config, Arc::new(index), Arc::new(Metrics::new().unwrap()))
 }
 
@@ -146,27 +151,29 @@ fn hub() -> Hub {
 fn delivering(c: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut group = c.benchmark_group("deliver to a room");
-    for members in [0_u64, 1, 100, 1_000, 10_000] {
-        let hub = hub();
-        for _ in 0..members {
-            let subscriber = hub.connect(Box::new(Sink), true);
-            hub.join(&subscriber, &product(1), None, IfAhead::Wait).unwrap();
-        }
-        let mut n = 0;
-        group.throughput(Throughput::Elements(members.max(1)));
-        group.bench_function(BenchmarkId::new("members", members), |b| {
-            b.iter(|| {
-                n += 1;
-                let closed = Closed { batch: Batch::of(entry(n, product(1))), covered: start() };
-                runtime.block_on(hub.flush(closed));
+    for (name, budget) in [("members", None), ("members, with a budget", NonZeroU32::new(1_000))] {
+        for members in [0_u64, 1, 100, 1_000, 10_000] {
+            let hub = hub(budget);
+            for _ in 0..members {
+                let subscriber = hub.connect(Box::new(Sink), true);
+                hub.join(&subscriber, &product(1), None, IfAhead::Wait).unwrap();
+            }
+            let mut n = 0;
+            group.throughput(Throughput::Elements(members.max(1)));
+            group.bench_function(BenchmarkId::new(name, members), |b| {
+                b.iter(|| {
+                    n += 1;
+                    let closed = Closed { batch: Batch::of(entry(n, product(1))), covered: start() };
+                    runtime.block_on(hub.flush(closed));
+                });
             });
-        });
+        }
     }
     group.finish();
 }
 
 fn resuming(c: &mut Criterion) {
-    let hub = hub();
+    let hub = hub(None);
     for n in 1..=10_000 {
         let entry = entry(n, product(n % 100));
         hub.index().apply(&entry);

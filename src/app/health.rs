@@ -127,6 +127,7 @@ impl Health {
     /// The answer of `/metrics`.
     pub(super) fn metrics(&self) -> String {
         self.metrics.rooms.set(self.hub.counts().rooms as f64);
+        self.metrics.refetch_queue.set(self.hub.refetch_queue().as_secs_f64());
         self.metrics.render()
     }
 

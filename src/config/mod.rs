@@ -11,7 +11,7 @@ use tracing_subscriber::filter::Targets;
 
 use self::read::{
     Reader, api_keys, durability, edge, environment, host, key_prefix, log_filter, log_format, millis,
-    number, optional_bool, optional_port, origins, port, redis,
+    number, optional_bool, optional_budget, optional_port, origins, port, redis,
 };
 pub use self::{
     read::{BadSetting, BadSettings, Lookup, Values},
@@ -107,6 +107,7 @@ impl Config {
         let events_max = r.get("LOG_MAX_EVENTS", |t| number(t, LOG_EVENTS_MIN..=100_000_000));
         let bytes_max = r.get("LOG_MAX_BYTES", |t| number(t, 1024 * 1024..=1024 * 1024 * 1024 * 1024));
         let claim_ttl_secs = r.get("IDEMPOTENCY_TTL_SECS", |t| number(t, 1..=30 * 86_400));
+        let origin_rps_budget = r.get("ORIGIN_RPS_BUDGET", optional_budget);
         let log_filter = r.get("LOG_LEVEL", log_filter);
         let log_format = r.get("LOG_FORMAT", log_format);
         let prefix = r.get("REDIS_PREFIX", key_prefix);
@@ -164,6 +165,7 @@ impl Config {
                 products_max: PRODUCTS_PER_CONNECTION_MAX,
                 batch_events_max,
                 batch_bytes_max,
+                origin_rps_budget: origin_rps_budget?,
             },
             log_filter: log_filter?,
             log_format: log_format?,

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     net::{IpAddr, Ipv4Addr},
+    num::NonZeroU32,
     ops::RangeInclusive,
 };
 
@@ -194,6 +195,14 @@ pub(super) fn number(text: &str, range: RangeInclusive<u64>) -> Result<u64, Stri
     let (min, max) = (*range.start(), *range.end());
     let number = text.parse().ok().filter(|n| range.contains(n));
     number.ok_or_else(|| format!("a whole number from {min} to {max}"))
+}
+
+pub(super) fn optional_budget(text: &str) -> Result<Option<NonZeroU32>, String> {
+    const RPS_MAX: u64 = 1_000_000;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Ok(u32::try_from(number(text, 1..=RPS_MAX)?).ok().and_then(NonZeroU32::new))
 }
 
 pub(super) fn millis(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {

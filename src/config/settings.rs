@@ -75,6 +75,11 @@ pub const SETTINGS: &[Setting] = &[
         "86400",
         "how long an Idempotency-Key or eventId is remembered, in seconds",
     ),
+    setting(
+        "ORIGIN_RPS_BUDGET",
+        "",
+        "refetches a second that your shop can answer, over all gateways, 1 to 1000000; unset: batches are not spread",
+    ),
     setting("ADMIN_PORT", "", "private port for /metrics and detailed /health; unset: both are on PORT"),
     setting("CONSOLE", "", "true or false: serve the console page at /; unset: only in development"),
     setting("LOG_LEVEL", "info", "error, warn, info, debug or trace, or a list of target=level"),

@@ -112,3 +112,13 @@ fn a_redis_url_is_checked_and_never_told() {
     assert_eq!(bad_names(&[("REDIS_URL", "redis://h"), ("REDIS_PREFIX", "{a}")]), ["REDIS_PREFIX"]);
     assert_eq!(bad_names(&[("DURABILITY", "disk")]), ["DURABILITY"]);
 }
+
+#[test]
+fn a_budget_is_a_whole_number_of_refetches() {
+    let budget = |text: &str| Ok(read(&[("ORIGIN_RPS_BUDGET", text)])?.hub.origin_rps_budget.map(u32::from));
+    assert_eq!(budget(""), Ok::<_, BadSettings>(None));
+    assert_eq!((budget("1"), budget("1000000")), (Ok(Some(1)), Ok(Some(1_000_000))));
+    for bad in ["0", "1000001", "-1", "2.5", "many"] {
+        assert_eq!(bad_names(&[("ORIGIN_RPS_BUDGET", bad)]), ["ORIGIN_RPS_BUDGET"]);
+    }
+}

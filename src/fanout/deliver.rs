@@ -25,7 +25,8 @@ impl Downstream for Hub {
         let waited = self.index.log_time().micros() - closed.batch.oldest().log_time.micros();
         self.metrics.append_to_flush.record(waited as f64 / 1e6);
         let Some(members) = members else { return };
-        let parcel = Parcel::new(Frame::live(&closed.batch, previous, closed.covered, 0));
+        let spread_ms = self.spread_of_batch(closed.batch.product_id(), members.len());
+        let parcel = Parcel::new(Frame::live(&closed.batch, previous, closed.covered, spread_ms));
         for (i, slice) in members.chunks(Self::SLICE).enumerate() {
             if i > 0 {
                 tokio::task::yield_now().await;
@@ -58,7 +59,9 @@ impl Downstream for Hub {
         for product_id in product_ids {
             // Under the room's lock: who joins after it is judged by the new floor.
             if let Slot::Occupied(room) = self.rooms.entry(product_id.clone()) {
-                room.get().iter().for_each(|member| self.owe(member, product_id, ResyncReason::Gap));
+                let spread_ms = self.spread_of_words(room.get().len());
+                let reason = ResyncReason::Gap;
+                room.get().iter().for_each(|member| self.owe_within(member, product_id, reason, spread_ms));
             }
         }
         self.index.skip_to(at);

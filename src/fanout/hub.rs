@@ -1,11 +1,12 @@
 //! [`Hub`]: the rooms `product:<id>` and who is in them.
 //!
 //! It gives no positions, keeps no history and frames no bytes: the log, the index and the lanes do. What it does for
-//! its members stands beside it: [`deliver`](super::deliver), [`resume`](super::resume), [`slow`](super::slow) and
-//! [`beat`](super::beat).
+//! its members stands beside it: [`deliver`](super::deliver), [`resume`](super::resume), [`slow`](super::slow),
+//! [`spread`](super::spread) and [`beat`](super::beat).
 
 use std::{
     collections::HashMap,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -14,9 +15,9 @@ use std::{
 
 use dashmap::{DashMap, Entry as Slot};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
-use super::{IfAhead, Lane, Outcome, Subscriber, SubscriberId};
+use super::{IfAhead, Lane, Outcome, Subscriber, SubscriberId, audience::Audience, spread::RefetchQueue};
 use crate::{
     index::{Index, Since},
     model::ProductId,
@@ -34,6 +35,8 @@ pub struct HubConfig {
     pub batch_bytes_max: usize,
     /// Messages queued to one connection before it counts as slow.
     pub queue_max: usize,
+    /// Refetches a second that the shop's origin can answer, over all pods; `None`: nobody said.
+    pub origin_rps_budget: Option<NonZeroU32>,
 }
 
 /// The rooms.
@@ -48,8 +51,12 @@ pub struct Hub {
     pub(super) rooms: DashMap<ProductId, Arc<Vec<Arc<Subscriber>>>>,
     pub(super) subscribers: DashMap<SubscriberId, Arc<Subscriber>>,
     pub(super) debtors: Mutex<HashMap<SubscriberId, Arc<Subscriber>>>,
+    /// The refetches that are expected; none without a budget.
+    pub(super) refetches: Option<Mutex<RefetchQueue>>,
+    /// The other pods.
+    pub(super) audience: Audience,
     /// Connections in at least one room.
-    joined: AtomicUsize,
+    pub(super) joined: AtomicUsize,
     pub(super) pending_windows: AtomicUsize,
     last_id: AtomicU64,
     streams_ended: AtomicBool,
@@ -82,13 +89,6 @@ pub enum JoinError {
 }
 
 impl Hub {
-    /// The pace at which returning clients may refetch without a configured budget (contract section 8).
-    const REFETCHES_PER_SEC: u64 = 500;
-    /// Fewer viewers than this need no spread.
-    const SPREAD_FROM: u64 = 100;
-    /// The longest spread.
-    const SPREAD_MS_MAX: u64 = 30_000;
-
     /// A hub without connections.
     pub fn new(config: HubConfig, index: Arc<Index>, metrics: Arc<Metrics>) -> Self {
         Self {
@@ -98,6 +98,8 @@ impl Hub {
             rooms: DashMap::new(),
             subscribers: DashMap::new(),
             debtors: Mutex::default(),
+            refetches: config.origin_rps_budget.map(|b| Mutex::new(RefetchQueue::new(b, Instant::now()))),
+            audience: Audience::default(),
             joined: AtomicUsize::new(0),
             pending_windows: AtomicUsize::new(0),
             last_id: AtomicU64::new(0),
@@ -229,16 +231,6 @@ impl Hub {
     /// Whether [`end_streams`](Self::end_streams) was called.
     pub(super) fn streams_ended(&self) -> bool {
         self.streams_ended.load(Ordering::Acquire)
-    }
-
-    /// Over which time clients that are told to refetch spread their requests.
-    pub(super) fn spread_ms(&self) -> u64 {
-        let clients = self.subscribers.len() as u64;
-        if clients < Self::SPREAD_FROM {
-            0
-        } else {
-            (clients * 1_000 / Self::REFETCHES_PER_SEC).min(Self::SPREAD_MS_MAX)
-        }
     }
 
     fn take_out(&self, subscriber: &Subscriber, product_id: &ProductId) {

@@ -63,11 +63,24 @@ pub async fn run_debts(hub: Arc<Hub>, stop: CancellationToken) {
 }
 
 impl Hub {
-    /// Notes that `subscriber` missed something of a product it tracks. A plain client that comes back waits its turn
-    /// in the spread, because it knows none.
+    /// Notes that `subscriber` missed something of a product it tracks.
+    ///
+    /// Who is slow was counted among the viewers of the batch it missed, and has waited for its queue to drain: it adds
+    /// nothing to the refetches expected, and a plain one is told as soon as it has room.
     pub(super) fn owe(&self, subscriber: &Arc<Subscriber>, product_id: &ProductId, reason: ResyncReason) {
-        let spread_ms = self.spread_ms();
-        let waits = !subscriber.announced && reason != ResyncReason::Slow && spread_ms > 0;
+        let spread_ms = if reason == ResyncReason::Slow { 0 } else { self.spread_of_answer(subscriber) };
+        self.owe_within(subscriber, product_id, reason, spread_ms);
+    }
+
+    /// The same, for a client that was counted. A plain one waits its turn in the spread, because it knows none.
+    pub(super) fn owe_within(
+        &self,
+        subscriber: &Arc<Subscriber>,
+        product_id: &ProductId,
+        reason: ResyncReason,
+        spread_ms: u64,
+    ) {
+        let waits = !subscriber.announced && spread_ms > 0;
         let wait_ms = if waits { rand::random_range(0..spread_ms) } else { 0 };
         let due = Instant::now() + Duration::from_millis(wait_ms);
         let covered = self.index.progress().covered();
@@ -81,8 +94,8 @@ impl Hub {
     /// Notes that every subscriber missed something of everything it tracks. Announced clients are told at once and
     /// spread themselves; plain ones are told evenly over the spread.
     pub(super) fn owe_all(&self, reason: ResyncReason) {
-        let spread = Duration::from_millis(self.spread_ms());
         let everyone: Vec<_> = self.subscribers.iter().map(|s| Arc::clone(s.value())).collect();
+        let spread = Duration::from_millis(self.spread_of_words(everyone.len()));
         let count = u32::try_from(everyone.len()).unwrap_or(u32::MAX).max(1);
         let covered = self.index.progress().covered();
         let now = Instant::now();
@@ -197,6 +210,7 @@ impl Hub {
         reason: ResyncReason,
     ) {
         let covered = self.covered_for(subscriber);
+        self.spread_of_answer(subscriber);
         let _told = if subscriber.announced {
             self.tell_announced(subscriber, reason, Some(vec![product_id.clone()]), covered, false)
         } else {

@@ -49,6 +49,8 @@ pub(super) struct Standing {
     pub(super) epoch: Epoch,
     /// What it missed and has not been told of yet.
     pub(super) debt: Option<Debt>,
+    /// When it was last counted as a client that comes back and refetches.
+    pub(super) counted: Option<Instant>,
 }
 
 impl Standing {
@@ -73,7 +75,7 @@ impl Standing {
 impl Subscriber {
     pub(super) fn new(id: SubscriberId, announced: bool, lane: Box<dyn Lane>, covered: Position) -> Self {
         let membership = Membership { open: true, products: HashSet::new(), last_beat: covered };
-        let standing = Standing { opening: false, epoch: covered.epoch, debt: None };
+        let standing = Standing { opening: false, epoch: covered.epoch, debt: None, counted: None };
         Self {
             id,
             announced,

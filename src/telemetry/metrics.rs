@@ -26,6 +26,10 @@ pub struct Metrics {
     pub subscriptions: Gauge,
     /// Windows that hold events.
     pub pending_windows: Gauge,
+    /// The length of the queue of expected refetches.
+    pub refetch_queue: Gauge,
+    /// Viewers on the other pods.
+    pub viewers_elsewhere: Gauge,
     /// Events answered 202.
     pub accepted: Counter,
     /// Events whose claim was known.
@@ -155,6 +159,14 @@ impl Metrics {
             rooms: list.gauge("shelfcast_rooms", "Products with at least one local subscriber"),
             subscriptions: list.gauge("shelfcast_subscriptions", "Memberships of connections in rooms"),
             pending_windows: list.gauge("shelfcast_pending_windows", "Batching windows that hold events"),
+            refetch_queue: list.gauge(
+                "shelfcast_refetch_queue_seconds",
+                "How long the refetches expected of clients take, at this process's share of ORIGIN_RPS_BUDGET",
+            ),
+            viewers_elsewhere: list.gauge(
+                "shelfcast_viewers_elsewhere",
+                "Connections in rooms of the other processes, as they report them",
+            ),
             accepted: list.counter("shelfcast_events_accepted_total", "Events answered 202"),
             duplicates: list
                 .counter("shelfcast_events_duplicate_total", "Events whose idempotency claim was known"),

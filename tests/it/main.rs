@@ -8,6 +8,7 @@ mod health;
 mod log_contract;
 mod notify;
 mod redis;
+mod spread;
 mod sse;
 mod support;
 mod trouble;

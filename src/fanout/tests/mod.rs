@@ -6,10 +6,12 @@
 
 mod page;
 mod shopper;
+mod spread;
 mod stress;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
     sync::Arc,
     time::Duration,
 };
@@ -95,10 +97,10 @@ fn product(i: u8) -> ProductId {
 
 impl World {
     fn new(setup: Setup) -> Self {
-        Self::with_window(setup, Duration::from_millis(300))
+        Self::with(setup, Duration::from_millis(300), None)
     }
 
-    fn with_window(setup: Setup, window: Duration) -> Self {
+    fn with(setup: Setup, window: Duration, origin_rps_budget: Option<NonZeroU32>) -> Self {
         let head = Epoch::from_random(0).at(0);
         let clock = Clock::from_tokio(LogTime::from_micros(1_767_225_600_000_000));
         let index =
@@ -109,6 +111,7 @@ impl World {
             batch_events_max: 4,
             batch_bytes_max: 10_000,
             queue_max: setup.queue_max,
+            origin_rps_budget,
         };
         let hub = Arc::new(Hub::new(hub, index, Arc::new(Metrics::new().unwrap())));
         let batch = BatchConfig { window, events_max: 4, bytes_max: 10_000, edge: setup.edge };

@@ -23,9 +23,18 @@ use crate::{
 
 /// The way out of the hub and into the client: a bounded queue, closed when the client is cut.
 #[derive(Clone)]
-struct Wire(Arc<Mutex<Option<VecDeque<Value>>>>, usize);
+pub(super) struct Wire(Arc<Mutex<Option<VecDeque<Value>>>>, usize);
 
 impl Wire {
+    pub(super) fn new(queue_max: usize) -> Self {
+        Self(Arc::new(Mutex::new(Some(VecDeque::new()))), queue_max)
+    }
+
+    /// The next message, if there is one.
+    pub(super) fn take(&self) -> Option<Value> {
+        self.0.lock().as_mut().and_then(VecDeque::pop_front)
+    }
+
     fn send(&self, message: Value) -> Delivery {
         match &mut *self.0.lock() {
             None => Delivery::Gone,
@@ -90,7 +99,7 @@ impl Shopper {
         if self.connection.is_some() {
             return;
         }
-        let wire = Wire(Arc::new(Mutex::new(Some(VecDeque::new()))), queue_max);
+        let wire = Wire::new(queue_max);
         let subscriber = pod.hub.connect(Box::new(wire.clone()), self.announced);
         self.newest.clear();
         let first = self.positions.is_empty();
@@ -121,7 +130,7 @@ impl Shopper {
         let Some((wire, _)) = &self.connection else {
             return false;
         };
-        let Some(message) = wire.0.lock().as_mut().and_then(VecDeque::pop_front) else {
+        let Some(message) = wire.take() else {
             return false;
         };
         if let Some(batch) = message.get("batch") {

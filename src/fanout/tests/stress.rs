@@ -74,7 +74,7 @@ fn threads_that_come_and_go_find_no_silent_gap() {
     let publishing = runtime();
     let world = {
         let _time = publishing.enter();
-        World::with_window(setup, Duration::from_micros(200))
+        World::with(setup, Duration::from_micros(200), None)
     };
     let (pod, done) = (world.pod.clone(), AtomicBool::new(false));
     thread::scope(|scope| {
