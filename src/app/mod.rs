@@ -24,7 +24,7 @@ use crate::{
         EventLog, LogError, MemoryLog,
         redis::{RedisStore, SharedLog, Unfit},
     },
-    fanout::{Hub, run_beats, run_debts, socketio},
+    fanout::{Bulletin, Hub, run_audience, run_beats, run_debts, socketio},
     ingest::{Gate, http::NotifyDoor},
     net::{Connection, GuardedListener},
     tasks::Tasks,
@@ -44,6 +44,7 @@ pub struct App {
     batcher: Batcher,
     tasks: Tasks,
     log: Arc<dyn EventLog>,
+    board: Option<Arc<dyn Bulletin>>,
 }
 
 /// Why a gateway did not come up, or went down by itself.
@@ -124,7 +125,12 @@ impl App {
         };
         let public = routes.public(socketio);
         let admin = config.admin.is_some().then(|| routes.admin());
-        Ok(Self { public, admin, io, gate, hub, health, metrics, batcher, tasks, log })
+        Ok(Self { public, admin, io, gate, hub, health, metrics, batcher, tasks, log, board: None })
+    }
+
+    /// With the board where gateways that share a log tell each other how many viewers they have.
+    pub fn with_board(self, board: Arc<dyn Bulletin>) -> Self {
+        Self { board: Some(board), ..self }
     }
 
     /// The routes, for tests that need no socket. Nothing moves before [`start`](Self::start).
@@ -181,11 +187,15 @@ impl App {
 
     /// Starts the tasks behind the routes.
     pub fn start(self) -> Running {
-        let Self { io, gate, hub, health, metrics, batcher, tasks, log, .. } = self;
+        let Self { io, gate, hub, health, metrics, batcher, tasks, log, board, .. } = self;
         let stop = tasks.stopping();
         tasks.spawn_vital("batcher", batcher.run(stop.clone()));
         tasks.spawn_vital("debts", run_debts(Arc::clone(&hub), stop.clone()));
         tasks.spawn_vital("beats", run_beats(Arc::clone(&hub), stop.clone()));
+        // Without a budget nobody needs the figures.
+        if let Some(board) = board.filter(|_| hub.has_budget()) {
+            tasks.spawn_vital("audience", run_audience(Arc::clone(&hub), board, stop.clone()));
+        }
         tasks.spawn_vital("upkeep", upkeep(metrics, Arc::clone(&hub), stop.clone()));
         tasks.spawn_vital("head watch", watch_head(log, Arc::clone(&health), stop));
         health.ready();
