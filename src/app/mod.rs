@@ -1,5 +1,6 @@
 //! The application: the stages wired into the pipeline, and their life from start to drain.
 
+mod board;
 mod health;
 mod recovery;
 mod router;
@@ -13,6 +14,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    board::RedisBulletin,
     health::{Health, watch_head},
     recovery::{Recovered, recover},
 };
@@ -24,9 +26,10 @@ use crate::{
         EventLog, LogError, MemoryLog,
         redis::{RedisStore, SharedLog, Unfit},
     },
-    fanout::{Bulletin, Hub, run_audience, run_beats, run_debts, socketio},
+    fanout::{Bulletin, Hub, SILENT_AFTER, run_audience, run_beats, run_debts, socketio},
     ingest::{Gate, http::NotifyDoor},
     net::{Connection, GuardedListener},
+    redis::Board,
     tasks::Tasks,
     telemetry::Metrics,
     web::FailureLimiter,
@@ -74,11 +77,14 @@ impl App {
     /// Wires a gateway on the log that the settings name. With Redis it waits until Redis is there.
     pub async fn build(config: &Config) -> Result<Self, AppError> {
         let (clock, metrics) = (Clock::system(), Arc::new(Metrics::new()?));
-        let log: Arc<dyn EventLog> = match &config.redis {
-            None => Arc::new(MemoryLog::new(config.log, clock)),
-            Some(redis) => Arc::new(SharedLog::new(connect(redis).await?, Arc::clone(&metrics))),
+        let Some(redis) = &config.redis else {
+            return Self::wire(config, Arc::new(MemoryLog::new(config.log, clock)), clock, metrics).await;
         };
-        Self::wire(config, log, clock, metrics).await
+        let store = connect(redis).await?;
+        let board = Board::new(store.commands().clone(), &redis.connection.keys, SILENT_AFTER);
+        let log = Arc::new(SharedLog::new(store, Arc::clone(&metrics)));
+        let app = Self::wire(config, log, clock, metrics).await?;
+        Ok(app.with_board(Arc::new(RedisBulletin(board))))
     }
 
     /// Wires a gateway on this log.

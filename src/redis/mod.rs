@@ -3,6 +3,7 @@
 //! Nothing here tries a command again: after a broken connection it is unknown whether it was executed, and only the
 //! caller knows whether doing it twice is safe.
 
+mod board;
 mod keys;
 mod link;
 mod script;
@@ -20,6 +21,7 @@ use fred::{
 };
 
 pub use self::{
+    board::{Board, Posted},
     keys::Keys,
     link::Link,
     script::{Call, Script},
