@@ -81,7 +81,7 @@ impl App {
             return Self::wire(config, Arc::new(MemoryLog::new(config.log, clock)), clock, metrics).await;
         };
         let store = connect(redis).await?;
-        let board = Board::new(store.commands().clone(), &redis.connection.keys, SILENT_AFTER);
+        let board = Board::new(store.commands(), &redis.connection.keys, SILENT_AFTER);
         let log = Arc::new(SharedLog::new(store, Arc::clone(&metrics)));
         let app = Self::wire(config, log, clock, metrics).await?;
         Ok(app.with_board(Arc::new(RedisBulletin(board))))

@@ -1,16 +1,16 @@
 //! [`Board`]: where each pod puts up a text that the others read until it falls silent. Does not know what it says.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use fred::{clients::Client, error::Error};
+use fred::error::Error;
 use rand::distr::{Alphanumeric, SampleString};
 
-use super::{Call, Keys, Script};
+use super::{Call, Keys, Link, Script};
 
 /// The place of one pod at the board.
 #[derive(Debug)]
 pub struct Board {
-    client: Client,
+    link: Arc<Link>,
     script: Script,
     keys: Vec<String>,
     name: String,
@@ -35,10 +35,10 @@ impl Board {
     const NAME_LEN: usize = 12;
 
     /// A place under a name of its own. What a pod put up goes when it was silent for `silent_after`.
-    pub fn new(client: Client, keys: &Keys, silent_after: Duration) -> Self {
+    pub fn new(link: Arc<Link>, keys: &Keys, silent_after: Duration) -> Self {
         let name = Alphanumeric.sample_string(&mut rand::rng(), Self::NAME_LEN);
         let keys = vec![keys.audience_pods(), keys.audience(&name)];
-        Self { client, script: Script::new(include_str!("board.lua")), keys, name, silent_after }
+        Self { link, script: Script::new(include_str!("board.lua")), keys, name, silent_after }
     }
 
     /// Puts up `text` in place of this pod's last one, and returns what the others have put up. Doing it twice does
@@ -46,7 +46,7 @@ impl Board {
     pub async fn exchange(&self, text: String) -> Result<Vec<Posted>, Error> {
         let silent_after_ms = self.silent_after.as_millis().to_string();
         let call = Call { keys: self.keys.clone(), args: vec![self.name.clone(), text, silent_after_ms] };
-        let answer = self.script.run(&self.client, Self::TIMEOUT, &call).await?;
+        let answer = self.script.run(self.link.client()?, Self::TIMEOUT, &call).await?;
         let (posted, _) = answer.as_chunks::<3>();
         let read = |[name, age_ms, text]: &[String; 3]| {
             let age = Duration::from_millis(age_ms.parse().ok()?);

@@ -2,7 +2,7 @@
 
 use fred::{
     clients::Client,
-    error::Error,
+    error::{Error, ErrorKind},
     interfaces::{ClientLike, EventInterface},
     types::config::Server,
 };
@@ -51,6 +51,11 @@ impl Link {
             told.up = true;
         }
         told.up.then_some(&self.client)
+    }
+
+    /// The same for those who treat no connection as they treat every other error.
+    pub fn client(&self) -> Result<&Client, Error> {
+        self.up().ok_or_else(|| Error::new(ErrorKind::Canceled, "there is no connection"))
     }
 
     /// Why the connection is not up, as far as the client told.

@@ -1,12 +1,11 @@
 //! `spreadMs` as clients see it (contract section 8).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use fred::interfaces::ClientLike as _;
 use shelfcast::redis::{Board, Keys, Posted, RedisConfig};
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Stream, TestApp, redis::RedisServer};
+use crate::support::{RedisServer, Stream, TestApp};
 
 async fn streams(app: &TestApp, count: usize) -> Vec<Stream> {
     let mut streams = Vec::new();
@@ -56,7 +55,7 @@ async fn knows_of(app: &TestApp, viewers: usize) {
 async fn pods_share_the_budget_and_know_of_each_others_viewers() {
     let redis = RedisServer::start();
     let settings = &[("ORIGIN_RPS_BUDGET", "100")];
-    let (a, b) = (TestApp::pod(&redis, settings).await, TestApp::pod(&redis, settings).await);
+    let (a, b) = (TestApp::pod_with(&redis, settings).await, TestApp::pod_with(&redis, settings).await);
     let (mut here, mut there) = (streams(&a, 75).await, streams(&b, 25).await);
     knows_of(&a, 25).await;
     knows_of(&b, 75).await;
@@ -70,10 +69,10 @@ async fn pods_share_the_budget_and_know_of_each_others_viewers() {
 async fn what_a_pod_put_up_is_read_by_the_others_until_it_is_silent() {
     let server = RedisServer::start();
     let keys = Keys::new("shelfcast", "");
-    let client = RedisConfig::new(&server.url(), keys.clone()).unwrap().client().unwrap();
-    client.wait_for_connect().await.unwrap();
+    let client = Arc::new(RedisConfig::new(&server.url(), keys.clone()).unwrap().client().unwrap());
+    client.connected().await.unwrap();
     let silent_after = Duration::from_secs(1);
-    let [a, b, c] = [(); 3].map(|()| Board::new(client.clone(), &keys, silent_after));
+    let [a, b, c] = [(); 3].map(|()| Board::new(Arc::clone(&client), &keys, silent_after));
     let texts = |posted: Vec<Posted>| {
         assert!(posted.iter().all(|p| p.age < silent_after));
         let mut texts: Vec<_> = posted.into_iter().map(|p| p.text).collect();

@@ -3,7 +3,7 @@
 //! Appends and questions share one connection, where they are pipelined; reads have their own, because a blocking read
 //! keeps all behind it waiting.
 
-use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fred::{
@@ -50,7 +50,7 @@ pub enum Durability {
 pub struct RedisStore {
     config: RedisLogConfig,
     keys: Keys,
-    commands: Link,
+    commands: Arc<Link>,
     reads: Link,
     append: Script,
     head: Script,
@@ -98,11 +98,16 @@ impl RedisStore {
         Ok(Self {
             config,
             keys: redis.keys.clone(),
-            commands: redis.client().map_err(no_client)?,
+            commands: Arc::new(redis.client().map_err(no_client)?),
             reads: redis.client().map_err(no_client)?,
             append: Script::new(APPEND),
             head: Script::new(HEAD),
         })
+    }
+
+    /// The connection for commands, for what else is asked of the same server.
+    pub fn commands(&self) -> Arc<Link> {
+        Arc::clone(&self.commands)
     }
 
     /// Waits for the server and looks whether it can keep a log. `Ok(Some)`: it can, but something could not be

@@ -55,14 +55,6 @@ impl TestApp {
         Self { router: app.router(), admin: app.admin_router(), running: app.start() }
     }
 
-    /// One of several gateways that share a Redis. Time must be real.
-    pub async fn pod(redis: &redis::RedisServer, settings: &[(&'static str, &str)]) -> Self {
-        let url = redis.url();
-        let config = config(&[&[("REDIS_URL", url.as_str())], settings].concat());
-        let app = App::build(&config).await.unwrap();
-        Self { router: app.router(), admin: app.admin_router(), running: app.start() }
-    }
-
     /// A gateway on this log.
     pub async fn on(log: Arc<dyn EventLog>) -> Self {
         let app = Self::app_on(log).await;
@@ -84,7 +76,7 @@ impl TestApp {
         let url = server.url();
         let config = config(&[&[("REDIS_URL", url.as_str())], settings].concat());
         let app = App::build(&config).await?;
-        Ok(Self { router: app.router(), admin: None, running: app.start() })
+        Ok(Self { router: app.router(), admin: app.admin_router(), running: app.start() })
     }
 
     /// The same, not yet started.
