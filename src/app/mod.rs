@@ -2,8 +2,11 @@
 
 mod board;
 mod health;
+mod inputs;
 mod recovery;
 mod router;
+mod starting;
+mod taps;
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -13,13 +16,16 @@ use socketioxide::SocketIo;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+pub use self::starting::answer_while_starting;
 use self::{
     board::RedisBulletin,
     health::{Health, watch_head},
+    inputs::Inputs,
     recovery::{Recovered, recover},
+    taps::Tapped,
 };
 use crate::{
-    batch::Batcher,
+    batch::{Batcher, Downstream},
     clock::Clock,
     config::{Config, RedisSettings},
     eventlog::{
@@ -29,7 +35,7 @@ use crate::{
     fanout::{Bulletin, Hub, SILENT_AFTER, run_audience, run_beats, run_debts, socketio},
     ingest::{Gate, http::NotifyDoor},
     net::{Connection, GuardedListener},
-    redis::Board,
+    redis::{Board, Link, RedisConfig},
     tasks::Tasks,
     telemetry::Metrics,
     web::FailureLimiter,
@@ -45,9 +51,16 @@ pub struct App {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     batcher: Batcher,
+    inputs: Option<Inputs>,
     tasks: Tasks,
     log: Arc<dyn EventLog>,
     board: Option<Arc<dyn Bulletin>>,
+}
+
+/// What the log's Redis is used for besides.
+struct Shared {
+    connection: RedisConfig,
+    commands: Arc<Link>,
 }
 
 /// Why a gateway did not come up, or went down by itself.
@@ -78,18 +91,20 @@ impl App {
     pub async fn build(config: &Config) -> Result<Self, AppError> {
         let (clock, metrics) = (Clock::system(), Arc::new(Metrics::new()?));
         let Some(redis) = &config.redis else {
-            return Self::wire(config, Arc::new(MemoryLog::new(config.log, clock)), clock, metrics).await;
+            let log = Arc::new(MemoryLog::new(config.log, clock));
+            return Self::wire(config, log, clock, metrics, None).await;
         };
         let store = connect(redis).await?;
+        let shared = Shared { connection: redis.connection.clone(), commands: store.commands() };
         let board = Board::new(store.commands(), &redis.connection.keys, SILENT_AFTER);
         let log = Arc::new(SharedLog::new(store, Arc::clone(&metrics)));
-        let app = Self::wire(config, log, clock, metrics).await?;
+        let app = Self::wire(config, log, clock, metrics, Some(shared)).await?;
         Ok(app.with_board(Arc::new(RedisBulletin(board))))
     }
 
     /// Wires a gateway on this log.
     pub async fn build_on(config: &Config, log: Arc<dyn EventLog>, clock: Clock) -> Result<Self, AppError> {
-        Self::wire(config, log, clock, Arc::new(Metrics::new()?)).await
+        Self::wire(config, log, clock, Arc::new(Metrics::new()?), None).await
     }
 
     /// Reads as the pipeline: gate, log, index, hub, batcher, and the doors in and out.
@@ -98,20 +113,25 @@ impl App {
         log: Arc<dyn EventLog>,
         clock: Clock,
         metrics: Arc<Metrics>,
+        shared: Option<Shared>,
     ) -> Result<Self, AppError> {
         let tasks = Tasks::new();
         let gate = Arc::new(Gate::new(Arc::clone(&log), clock, Arc::clone(&metrics)));
 
         let Recovered { index, tail, applied } = recover(&log, config.index, clock).await?;
         let hub = Arc::new(Hub::new(config.hub, Arc::new(index), Arc::clone(&metrics)));
-        let batcher = Batcher::new(
-            config.batch,
-            Arc::clone(&log),
-            tail,
-            applied,
-            Arc::clone(&hub) as _,
-            Arc::clone(&metrics),
-        );
+        let inputs = match shared {
+            Some(Shared { connection, commands }) => {
+                Some(Inputs::new(&connection, commands, &gate, &metrics)?)
+            }
+            None => None,
+        };
+        let downstream: Arc<dyn Downstream> = match &inputs {
+            Some(inputs) => Arc::new(Tapped::new(Arc::clone(&hub), Arc::clone(&inputs.listener), applied)),
+            None => Arc::clone(&hub) as _,
+        };
+        let batcher =
+            Batcher::new(config.batch, Arc::clone(&log), tail, applied, downstream, Arc::clone(&metrics));
 
         let (socketio, io) = socketio::layer(Arc::clone(&hub));
         let health = Arc::new(Health::new(Arc::clone(&hub), Arc::clone(&metrics)));
@@ -131,7 +151,7 @@ impl App {
         };
         let public = routes.public(socketio);
         let admin = config.admin.is_some().then(|| routes.admin());
-        Ok(Self { public, admin, io, gate, hub, health, metrics, batcher, tasks, log, board: None })
+        Ok(Self { public, admin, io, gate, hub, health, metrics, batcher, inputs, tasks, log, board: None })
     }
 
     /// With the board where gateways that share a log tell each other how many viewers they have.
@@ -193,11 +213,14 @@ impl App {
 
     /// Starts the tasks behind the routes.
     pub fn start(self) -> Running {
-        let Self { io, gate, hub, health, metrics, batcher, tasks, log, board, .. } = self;
+        let Self { io, gate, hub, health, metrics, batcher, inputs, tasks, log, board, .. } = self;
         let stop = tasks.stopping();
         tasks.spawn_vital("batcher", batcher.run(stop.clone()));
         tasks.spawn_vital("debts", run_debts(Arc::clone(&hub), stop.clone()));
         tasks.spawn_vital("beats", run_beats(Arc::clone(&hub), stop.clone()));
+        if let Some(inputs) = inputs {
+            inputs.spawn(&tasks);
+        }
         // Without a budget nobody needs the figures.
         if let Some(board) = board.filter(|_| hub.has_budget()) {
             tasks.spawn_vital("audience", run_audience(Arc::clone(&hub), board, stop.clone()));

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{EXIT_USAGE, fail, say};
 use crate::{
-    app::App,
+    app::{App, answer_while_starting},
     config::{Config, Values},
     telemetry::init_logs,
 };
@@ -55,7 +55,12 @@ async fn serve(config: &Config) -> Result<(), String> {
         None => None,
     };
     let mut signals = Signals::watch()?;
-    let app = App::build(config).await.map_err(|error| error.to_string())?;
+    let (listener, meanwhile) = twice(listener).map_err(|error| format!("cannot listen: {error}"))?;
+    let app = tokio::select! {
+        app = App::build(config) => app.map_err(|error| error.to_string())?,
+        ended = answer_while_starting(meanwhile) => match ended { Err(error) => return Err(error.to_string()) },
+        () = signals.next() => return Ok(()),
+    };
     greet(config, listener.local_addr().unwrap_or(config.listen));
 
     let stop = CancellationToken::new();
@@ -77,6 +82,13 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
         io::ErrorKind::AddrInUse => format!("{address} is in use already; choose another PORT"),
         _ => format!("cannot listen on {address}: {error}"),
     })
+}
+
+/// The same socket twice, so that whoever knocks is answered before the gateway is there.
+fn twice(listener: TcpListener) -> io::Result<(TcpListener, TcpListener)> {
+    let listener = listener.into_std()?;
+    let other = listener.try_clone()?;
+    Ok((TcpListener::from_std(listener)?, TcpListener::from_std(other)?))
 }
 
 /// SIGTERM and SIGINT.

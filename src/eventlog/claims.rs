@@ -28,6 +28,21 @@ impl ClaimKey {
         Self::of(b"event\0", id)
     }
 
+    /// The claim of one entry of an input stream: delivered again, it is the same; another entry under an id that a
+    /// deleted stream once gave is not. Lengths stand before the parts, so that no two entries read the same.
+    pub fn stream_entry(stream: &str, id: &str, entry: &[u8]) -> Self {
+        let length = |part: &str| (part.len() as u64).to_le_bytes();
+        let parts: [&[u8]; 6] = [
+            b"entry\0",
+            &length(stream),
+            stream.as_bytes(),
+            &length(id),
+            id.as_bytes(),
+            &Sha256::digest(entry),
+        ];
+        Self(digest(&parts))
+    }
+
     fn of(kind: &[u8], key: &str) -> Self {
         Self(digest(&[kind, key.as_bytes()]))
     }
@@ -121,6 +136,26 @@ impl Claims {
             }
             self.known.remove(key);
             self.by_age.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_entry_of_a_stream_has_a_claim_of_its_own() {
+        let claim = ClaimKey::stream_entry("product-events", "1-0", b"{}");
+        assert!(claim == ClaimKey::stream_entry("product-events", "1-0", b"{}"));
+        for other in [
+            ClaimKey::stream_entry("product-events", "1-0", b"{ }"),
+            ClaimKey::stream_entry("product-events", "1-1", b"{}"),
+            ClaimKey::stream_entry("product-events1", "-0", b"{}"),
+            ClaimKey::stream_entry("product-event", "s1-0", b"{}"),
+            ClaimKey::event("1-0"),
+        ] {
+            assert!(claim != other);
         }
     }
 }

@@ -167,7 +167,7 @@ impl Shared {
         }
         let mut answer =
             Appended { accepted: 0, duplicates: 0, cursor: self.epoch.at(state.n), repeated: false };
-        let mut digest = append.message.and_then(|message| message.heard).map(|heard| heard.digest);
+        let mut digest = append.message.and_then(|message| message.heard).and_then(|heard| heard.digest);
         for new in append.events {
             answer.cursor = match new.claim.and_then(|key| state.claims.get(&key)) {
                 Some(Claim::Event { n }) => {

@@ -124,11 +124,11 @@ pub struct HeardOnce {
     /// appended under it again, so that a holder may try again when it does not know what became of it.
     pub number: u64,
     /// Carried by the first entry, so that the pods that heard it too can strike it out.
-    pub digest: MessageDigest,
+    pub digest: Option<MessageDigest>,
 }
 
-/// Names one holding of the lease: whoever takes the lease later has a higher one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Names one holding of the lease on the input channels; no two share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseToken(pub u64);
 
 /// An input lost something.

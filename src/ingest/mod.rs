@@ -2,6 +2,7 @@
 //!
 //! It never waits for a subscriber and knows none. Next: [`eventlog`](crate::eventlog).
 
+pub mod channels;
 pub mod http;
 pub mod notify;
 
@@ -11,10 +12,22 @@ use tokio::{sync::RwLock, time::Instant};
 
 use crate::{
     clock::Clock,
-    eventlog::{Append, AppendError, Appended, EventLog},
+    eventlog::{Append, AppendError, Appended, EventLog, Head, InputGap, LogError},
+    model::Position,
     telemetry::Metrics,
     web::Problem,
 };
+
+/// Why the gate took nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// This process is about to end; another one takes it.
+    #[error("this process is about to end")]
+    Draining,
+    /// The log took nothing.
+    #[error(transparent)]
+    Log(#[from] AppendError),
+}
 
 /// The gate: the only way into the log.
 #[derive(Debug)]
@@ -47,30 +60,55 @@ impl Gate {
     }
 
     /// Whether it still takes anything; saves reading a body in vain.
-    pub async fn check_open(&self) -> Result<(), Problem> {
-        Self::open(*self.closed.read().await)
+    pub async fn check_open(&self) -> Result<(), Refused> {
+        if *self.closed.read().await { Err(Refused::Draining) } else { Ok(()) }
     }
 
-    fn open(closed: bool) -> Result<(), Problem> {
-        if closed { Err(Problem::draining(Self::DRAINING_RETRY)) } else { Ok(()) }
-    }
-
-    /// Appends. `arrived`: when the request did.
+    /// Appends for a request. `arrived`: when it did.
     pub async fn accept(&self, append: Append, arrived: Instant) -> Result<Appended, Problem> {
-        let closed = self.closed.read().await;
-        Self::open(*closed)?;
-        let appended = self.log.append(append).await.map_err(|error| match error {
-            AppendError::KeyReused => Problem::idempotency_key_reused(),
-            // Only what comes over a channel is fenced, and that does not come through here.
-            AppendError::Fenced => Problem::log_unavailable(Self::DRAINING_RETRY),
-            AppendError::Overloaded { retry_after } => Problem::overloaded(retry_after),
-            AppendError::Unavailable { retry_after } => Problem::log_unavailable(retry_after),
-        })?;
+        let appended = self.append(append).await?;
         self.metrics.accept_to_append.record(arrived.elapsed().as_secs_f64());
+        Ok(appended)
+    }
+
+    /// Appends.
+    pub async fn append(&self, append: Append) -> Result<Appended, Refused> {
+        let closed = self.closed.read().await;
+        if *closed {
+            return Err(Refused::Draining);
+        }
+        let appended = self.log.append(append).await?;
         let (accepted, duplicates) = (appended.accepted as u64, appended.duplicates as u64);
         self.metrics.accepted.increment(accepted + duplicates);
         self.metrics.appended.increment(if appended.repeated { 0 } else { accepted });
         self.metrics.duplicates.increment(if appended.repeated { accepted + duplicates } else { duplicates });
         Ok(appended)
+    }
+
+    /// Notes that an input lost something.
+    pub async fn append_gap(&self, gap: InputGap) -> Result<Position, Refused> {
+        let closed = self.closed.read().await;
+        if *closed {
+            return Err(Refused::Draining);
+        }
+        Ok(self.log.append_gap(gap).await?)
+    }
+
+    /// Where the log stands.
+    pub async fn head(&self) -> Result<Head, LogError> {
+        self.log.head().await
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Draining => Self::draining(Gate::DRAINING_RETRY),
+            Refused::Log(AppendError::KeyReused) => Self::idempotency_key_reused(),
+            Refused::Log(AppendError::Overloaded { retry_after }) => Self::overloaded(retry_after),
+            Refused::Log(AppendError::Unavailable { retry_after }) => Self::log_unavailable(retry_after),
+            // Only what comes over a channel is fenced, and that is no request.
+            Refused::Log(AppendError::Fenced) => Self::log_unavailable(Gate::DRAINING_RETRY),
+        }
     }
 }

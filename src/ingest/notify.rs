@@ -1,4 +1,5 @@
 //! `POST /api/notify`: from a body to checked events (contract section 3.1). Pure: no I/O, no log.
+//! Messages from Redis that bring the same JSON are read here too.
 //!
 //! All or nothing: one bad event refuses the request, and every bad field of every event is named.
 
@@ -51,7 +52,12 @@ pub fn parse(
     now: LogTime,
 ) -> Result<Append, Problem> {
     let request = idempotency_key.map(|key| request_claim(key, body)).transpose()?;
-    let text = std::str::from_utf8(body).map_err(|error| not_utf8(body, error.valid_up_to()))?;
+    Ok(Append { request, events: events(body, form, now)?, message: None })
+}
+
+/// Reads the events of a body, at least one.
+pub(super) fn events(body: &[u8], form: Form, now: LogTime) -> Result<Vec<NewEvent>, Problem> {
+    let text = utf8(body)?;
     let top: Top<'_> = read(text)?;
     let mut errors = Vec::new();
     let events = match (top.events, form) {
@@ -59,11 +65,7 @@ pub fn parse(
         (None, Form::Batch) => return Err(Problem::invalid_event(vec![field("events", LIST)])),
         (None, Form::Any) => read::<Fields<'_>>(text)?.check("", now, &mut errors).into_iter().collect(),
     };
-    if errors.is_empty() {
-        Ok(Append { request, events, message: None })
-    } else {
-        Err(Problem::invalid_event(errors))
-    }
+    if errors.is_empty() { Ok(events) } else { Err(Problem::invalid_event(errors)) }
 }
 
 const LIST: &str = "a list of 1 to 500 events";
@@ -136,7 +138,7 @@ impl Fields<'_> {
 }
 
 /// A string, or an integer as shops number their products: it is taken digit for digit.
-fn product_id(value: Option<&RawValue>) -> Result<ProductId, String> {
+pub(super) fn product_id(value: Option<&RawValue>) -> Result<ProductId, String> {
     let text = value.map_or("", |v| v.get());
     let integer = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let id = if integer { Ok(text.to_owned()) } else { serde_json::from_str::<String>(text) };
@@ -153,11 +155,11 @@ fn event_type(value: Option<&RawValue>) -> Result<EventType, String> {
     })
 }
 
-fn data(value: Option<&RawValue>) -> Result<Data, String> {
+pub(super) fn data(value: Option<&RawValue>) -> Result<Data, String> {
     value.ok_or_else(|| "a JSON object".into()).and_then(|v| Data::new(v).map_err(|error| error.to_string()))
 }
 
-fn timestamp(value: Option<&RawValue>, now: LogTime) -> Result<Timestamp, String> {
+pub(super) fn timestamp(value: Option<&RawValue>, now: LogTime) -> Result<Timestamp, String> {
     let Some(value) = value else {
         return Ok(now.into());
     };
@@ -189,7 +191,7 @@ fn request_claim(key: &[u8], body: &[u8]) -> Result<RequestClaim, Problem> {
 }
 
 /// Reads the body itself: what is no JSON is told with its place, what is JSON of another shape as such.
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
+pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
     let value = serde_json::from_str(text).map_err(|error| match error.classify() {
         Category::Data => Problem::invalid_event(vec![field("", OBJECT)]),
         Category::Syntax | Category::Eof | Category::Io => {
@@ -206,13 +208,16 @@ fn is_object(json: &str) -> bool {
     json.trim_start().starts_with('{')
 }
 
-fn not_utf8(body: &[u8], valid: usize) -> Problem {
-    let before = &body[..valid];
-    let line = 1 + before.iter().filter(|b| **b == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|b| **b != b'\n').count();
-    Problem::malformed_json(line, column, "the body is not UTF-8")
+/// The body as text; where it stops being UTF-8 is told.
+pub(super) fn utf8(body: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(body).map_err(|error| {
+        let before = &body[..error.valid_up_to()];
+        let line = 1 + before.iter().filter(|b| **b == b'\n').count();
+        let column = 1 + before.iter().rev().take_while(|b| **b != b'\n').count();
+        Problem::malformed_json(line, column, "the body is not UTF-8")
+    })
 }
 
-fn field(path: impl Into<String>, expected: impl Into<String>) -> FieldError {
+pub(super) fn field(path: impl Into<String>, expected: impl Into<String>) -> FieldError {
     FieldError { path: path.into(), expected: expected.into() }
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use sha2::{Digest, Sha256};
+
 use super::{Event, LogTime, Position};
 
 /// An accepted event: it cannot be taken back, and its position names it for good.
@@ -32,6 +34,22 @@ impl Entry {
     pub fn size_bytes(&self) -> usize {
         const FIXED: usize = size_of::<Entry>() + 64;
         FIXED + self.event.encoded_len()
+    }
+}
+
+impl MessageDigest {
+    /// The digest of a message, `channel` without its prefix. Lengths stand before the parts, so that no two messages
+    /// read the same.
+    pub fn of(channel: &str, payload: &[u8]) -> Self {
+        let full = [channel.as_bytes(), payload]
+            .iter()
+            .fold(Sha256::new(), |sha, part| {
+                sha.chain_update((part.len() as u64).to_le_bytes()).chain_update(part)
+            })
+            .finalize();
+        let mut short = [0; 16];
+        short.copy_from_slice(&full[..16]);
+        Self(short)
     }
 }
 

@@ -6,7 +6,7 @@ use fred::{
     interfaces::{ClientLike, EventInterface},
     types::config::Server,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 
 /// A client and what it told of its connection.
@@ -20,6 +20,7 @@ pub struct Link {
 
 struct Told {
     up: bool,
+    breaks: u64,
     errors: Receiver<(Error, Option<Server>)>,
     reconnects: Receiver<Server>,
     last_error: Option<String>,
@@ -30,6 +31,7 @@ impl Link {
     pub(super) fn new(client: Client) -> Self {
         let told = Told {
             up: false,
+            breaks: 0,
             errors: client.error_rx(),
             reconnects: client.reconnect_rx(),
             last_error: None,
@@ -40,20 +42,35 @@ impl Link {
 
     /// The client, if its connection is up.
     pub fn up(&self) -> Option<&Client> {
+        self.listen().up.then_some(&self.client)
+    }
+
+    /// How often the connection broke, or could not be made. What is tied to a connection ends with it.
+    pub fn breaks(&self) -> u64 {
+        self.listen().breaks
+    }
+
+    /// The client itself, whether its connection is up or not.
+    pub fn handle(&self) -> &Client {
+        &self.client
+    }
+
+    fn listen(&self) -> MutexGuard<'_, Told> {
         let mut told = self.told.lock();
         // Errors first: a connection that breaks comes back only later. Taken the wrong way round after a pause of this
         // process, a broken connection counts as up, and commands find out by themselves.
         while let Some((error, _)) = next(&mut told.errors) {
             told.up = false;
+            told.breaks += 1;
             told.last_error = Some(error.to_string());
         }
         while next(&mut told.reconnects).is_some() {
             told.up = true;
         }
-        told.up.then_some(&self.client)
+        told
     }
 
-    /// The same for those who treat no connection as they treat every other error.
+    /// The same as [`up`](Self::up) for those who treat no connection as they treat every other error.
     pub fn client(&self) -> Result<&Client, Error> {
         self.up().ok_or_else(|| Error::new(ErrorKind::Canceled, "there is no connection"))
     }

@@ -11,9 +11,7 @@ mod script;
 use std::{fmt, time::Duration};
 
 use fred::{
-    clients::SubscriberClient,
     error::Error,
-    interfaces::ClientLike,
     types::{
         Builder, RespVersion,
         config::{Config, Options, ReconnectPolicy, UnresponsiveConfig},
@@ -76,10 +74,8 @@ impl RedisConfig {
     }
 
     /// A client for subscriptions. RESP3, because there other commands may share the connection.
-    pub fn subscriber(&self) -> Result<SubscriberClient, Error> {
-        let client = self.builder(RespVersion::RESP3).build_subscriber_client()?;
-        client.connect();
-        Ok(client)
+    pub fn subscriber(&self) -> Result<Link, Error> {
+        self.builder(RespVersion::RESP3).build().map(Link::new)
     }
 
     fn builder(&self, version: RespVersion) -> Builder {

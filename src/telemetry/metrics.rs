@@ -56,6 +56,12 @@ pub struct Metrics {
     pub log_failures: Labelled,
     /// 1 while appends are refused without asking the log, because it did not answer.
     pub log_breaker_open: Gauge,
+    /// Messages from Redis channels and entries of the input stream, by what became of them.
+    pub channel_messages: Labelled,
+    /// Times that messages on the channels may have been missed by every process, and everyone was told.
+    pub input_gaps: Counter,
+    /// 1 while this process appends what the input channels bring.
+    pub lease_held: Gauge,
     /// From a request's arrival to its append.
     pub accept_to_append: Histogram,
     /// From an event's append to the moment its batch leaves.
@@ -199,6 +205,20 @@ impl Metrics {
             log_breaker_open: list.gauge(
                 "shelfcast_log_breaker_open",
                 "1 while appends are refused without asking the log, because it did not answer",
+            ),
+            channel_messages: list.labelled(
+                "shelfcast_channel_messages_total",
+                "Messages from Redis channels and entries of the input stream, by outcome",
+                "outcome",
+                &["heard", "mirrored", "unreadable", "dropped", "stream_entry", "letter_dropped"],
+            ),
+            input_gaps: list.counter(
+                "shelfcast_input_gaps_total",
+                "Times that messages on the input channels may have been missed, and everyone was told",
+            ),
+            lease_held: list.gauge(
+                "shelfcast_input_lease_held",
+                "1 while this process appends what the input channels bring",
             ),
             accept_to_append: list.histogram(
                 "shelfcast_accept_to_append_seconds",

@@ -1,6 +1,6 @@
 //! [`Problem`]: the one error type at the HTTP edge, RFC 9457 `application/problem+json`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use axum::{
     http::{
@@ -201,6 +201,25 @@ impl Problem {
     fn retry(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
         self
+    }
+}
+
+/// One short line without anything the caller sent: the code, and the first thing that is wrong.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fields { code, detail, errors, line, column, .. } = &*self.0;
+        f.write_str(code)?;
+        if let Some(FieldError { path, expected }) = errors.first() {
+            let colon = if path.is_empty() { "" } else { ": " };
+            write!(f, ": {path}{colon}{expected}")?;
+        } else if !detail.is_empty() {
+            write!(f, ": {detail}")?;
+        }
+        match (line, column, errors.len()) {
+            (Some(line), Some(column), _) => write!(f, " (line {line}, column {column})"),
+            (_, _, 0 | 1) => Ok(()),
+            (_, _, count) => write!(f, " (and {} more)", count - 1),
+        }
     }
 }
 

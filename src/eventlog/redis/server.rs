@@ -244,7 +244,7 @@ impl Store for RedisStore {
         let mirror = !message.is_some_and(|m| m.from_mirror);
         let mut args = self.append_args(message.map(|m| m.lease), heard.map(|h| h.number), mirror);
         args.push(append.request.map(|request| request.body.to_string()).unwrap_or_default());
-        args.push(heard.map(|heard| heard.digest.to_string()).unwrap_or_default());
+        args.push(heard.and_then(|heard| heard.digest).map(|digest| digest.to_string()).unwrap_or_default());
         args.push(append.events.len().to_string());
         for new in &append.events {
             let Event { product_id, event_type, data, timestamp } = &new.event;
