@@ -262,24 +262,22 @@ impl Running {
 /// is away must not need somebody to start it again.
 async fn connect(redis: &RedisSettings) -> Result<RedisStore, AppError> {
     const RETRY: Duration = Duration::from_millis(500);
+    const TELL_AFTER: Duration = Duration::from_secs(2);
     let store = RedisStore::new(&redis.connection, redis.log)?;
-    let mut last_error = None;
+    let mut told = None;
     loop {
-        match store.check().await {
-            Ok(fit) => {
-                if let Some(doubt) = fit? {
-                    tracing::warn!(doubt, "Redis could not be looked at in every way");
-                }
-                return Ok(store);
+        if let Ok(Ok(fit)) = timeout(TELL_AFTER, store.check()).await {
+            if let Some(doubt) = fit? {
+                tracing::warn!(doubt, "Redis could not be looked at in every way");
             }
-            Err(error) => {
-                if last_error != Some(error) {
-                    tracing::warn!(%error, "waiting for Redis");
-                }
-                last_error = Some(error);
-                tokio::time::sleep(RETRY).await;
-            }
+            return Ok(store);
         }
+        let reason = store.last_error().unwrap_or_else(|| "no answer".to_owned());
+        if told.as_ref() != Some(&reason) {
+            tracing::warn!(reason, "waiting for Redis");
+            told = Some(reason);
+        }
+        tokio::time::sleep(RETRY).await;
     }
 }
 

@@ -77,7 +77,7 @@ impl Link {
 
     /// Why the connection is not up, as far as the client told.
     pub fn last_error(&self) -> Option<String> {
-        self.told.lock().last_error.clone()
+        self.listen().last_error.clone()
     }
 
     /// Waits until the connection was up once.

@@ -4,8 +4,6 @@
 //! began; appends that the losing side acknowledged after that moment are in no history and were told to nobody.
 //! The two servers' clocks say nothing about each other, so both moments are taken by this pod's own clock.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::store::{Lineage, Standing};
@@ -15,8 +13,6 @@ use super::store::{Lineage, Standing};
 pub(super) struct Acked(Vec<(Lineage, Instant)>);
 
 impl Acked {
-    /// A server's clock may be set by this much while an epoch is young.
-    const SLACK: Duration = Duration::from_millis(100);
     /// Lineages remembered. More than one only while servers change.
     const LINEAGES_MAX: usize = 8;
 
@@ -36,7 +32,8 @@ impl Acked {
     /// Whether an append was acknowledged in another lineage after this epoch began. `asked`: when the question left to
     /// which `standing` is the answer. Forgets the other lineages: yes is said once.
     pub(super) fn outlived(&mut self, asked: Instant, standing: &Standing) -> bool {
-        let begun = asked.checked_sub(standing.age + Self::SLACK);
+        // The server took its clock after the question left, so this is never too late.
+        let begun = asked.checked_sub(standing.age);
         let lost = self.0.iter().any(|(lineage, newest)| {
             lineage.differs(&standing.lineage) && begun.is_none_or(|begun| *newest > begun)
         });
@@ -47,6 +44,8 @@ impl Acked {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::{Epoch, LogTime};
 

@@ -153,6 +153,11 @@ impl RedisStore {
         }
     }
 
+    /// Why there is no connection, as far as the client told.
+    pub fn last_error(&self) -> Option<String> {
+        self.commands.last_error()
+    }
+
     /// Ends the connections.
     pub async fn close(&self) {
         tokio::join!(self.commands.close(), self.reads.close());
