@@ -9,6 +9,7 @@ mod health;
 mod log_contract;
 mod notify;
 mod redis;
+mod redis_kinds;
 mod spread;
 mod sse;
 mod support;

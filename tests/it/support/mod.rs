@@ -73,8 +73,12 @@ impl TestApp {
 
     /// The same, if the gateway agrees to start.
     pub async fn try_pod(server: &RedisServer, settings: &[(&'static str, &str)]) -> Result<Self, AppError> {
-        let url = server.url();
-        let config = config(&[&[("REDIS_URL", url.as_str())], settings].concat());
+        Self::try_pod_at(&server.url(), settings).await
+    }
+
+    /// The same at this URL.
+    pub async fn try_pod_at(url: &str, settings: &[(&'static str, &str)]) -> Result<Self, AppError> {
+        let config = config(&[&[("REDIS_URL", url)], settings].concat());
         let app = App::build(&config).await?;
         Ok(Self { router: app.router(), admin: app.admin_router(), running: app.start() })
     }

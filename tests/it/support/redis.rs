@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
     sync::atomic::{AtomicU32, Ordering},
@@ -22,7 +22,10 @@ use shelfcast::{
 #[derive(Debug)]
 pub struct RedisServer {
     port: u16,
+    tls_port: Option<u16>,
     folder: PathBuf,
+    /// What comes before all other arguments.
+    kind: Vec<String>,
     args: Vec<String>,
     child: Option<Child>,
 }
@@ -39,12 +42,40 @@ impl RedisServer {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("shelfcast-redis-{}-{count}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let mut server = Self {
-            port: free_port(),
-            folder,
-            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-            child: None,
-        };
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let mut server =
+            Self { port: free_port(), tls_port: None, folder, kind: Vec::new(), args, child: None };
+        server.restart();
+        server
+    }
+
+    /// A server that speaks TLS with this certificate, to those who know the password.
+    pub fn with_tls(certificate: &Path, key: &Path, password: &str) -> Self {
+        let mut server = Self::start();
+        let port = free_port();
+        let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+        let tls =
+            ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &certificate];
+        server.args.extend(tls.map(str::to_owned));
+        server.args.extend(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"].map(str::to_owned));
+        server.args.extend(
+            ["--user", "default", "on", &format!(">{password}"), "~*", "&*", "+@all"].map(str::to_owned),
+        );
+        server.tls_port = Some(port);
+        server.restart();
+        server
+    }
+
+    /// A sentinel that alone watches the server on this port, under the name `main`.
+    pub fn sentinel(primary_port: u16) -> Self {
+        let mut server = Self::start();
+        let config = server.folder.join("sentinel.conf");
+        let lines = format!(
+            "sentinel monitor main 127.0.0.1 {primary_port} 1\nsentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 3000\n"
+        );
+        fs::write(&config, lines).unwrap();
+        server.kind = vec![config.display().to_string(), "--sentinel".to_owned()];
         server.restart();
         server
     }
@@ -53,8 +84,10 @@ impl RedisServer {
     pub fn restart(&mut self) {
         self.kill();
         let child = Command::new("redis-server")
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .args(&self.kind)
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
             .arg(&self.folder)
+            .args(if self.kind.is_empty() { &["--save", ""][..] } else { &[] })
             .args(&self.args)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -62,7 +95,10 @@ impl RedisServer {
             .expect("redis-server is installed (make setup)");
         self.child = Some(child);
         for _ in 0..250 {
-            if self.try_command(&["PING"]).is_ok_and(|answer| answer.starts_with("+PONG")) {
+            if self
+                .try_command(&["PING"])
+                .is_ok_and(|answer| answer.starts_with("+PONG") || answer.starts_with("-NOAUTH"))
+            {
                 return;
             }
             thread::sleep(Duration::from_millis(20));
@@ -86,6 +122,10 @@ impl RedisServer {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    pub fn tls_port(&self) -> Option<u16> {
+        self.tls_port
     }
 
     pub fn url(&self) -> String {
