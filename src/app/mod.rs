@@ -243,6 +243,16 @@ pub struct Running {
 }
 
 impl Running {
+    /// The way in, for what drives a gateway without HTTP.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// The way out, for what drives a gateway without sockets.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
     /// Takes nothing more in, flushes every window to whoever waits for it, and closes every connection.
     ///
     /// Sockets are closed at the transport: a Socket.IO client that is sent a disconnect packet does not come back.

@@ -40,9 +40,7 @@ impl Hub {
             };
             (second + s.id.0).is_multiple_of(every)
         };
-        let due: Vec<_> =
-            self.subscribers.iter().filter(|s| due(s.value())).map(|s| Arc::clone(s.value())).collect();
-        for slice in due.chunks(Self::BEAT_SLICE) {
+        for slice in self.subscribers(due).chunks(Self::BEAT_SLICE) {
             slice.iter().for_each(|s| self.beat_one(s));
             tokio::task::yield_now().await;
         }

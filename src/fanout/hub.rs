@@ -5,7 +5,7 @@
 //! [`spread`](super::spread) and [`beat`](super::beat).
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     num::NonZeroU32,
     sync::{
         Arc,
@@ -50,7 +50,7 @@ pub struct Hub {
     /// the moment its batch was recorded.
     pub(super) rooms: DashMap<ProductId, Arc<Vec<Arc<Subscriber>>>>,
     pub(super) subscribers: DashMap<SubscriberId, Arc<Subscriber>>,
-    pub(super) debtors: Mutex<HashMap<SubscriberId, Arc<Subscriber>>>,
+    pub(super) debtors: Mutex<BTreeMap<SubscriberId, Arc<Subscriber>>>,
     /// The refetches that are expected; none without a budget.
     pub(super) refetches: Option<Mutex<RefetchQueue>>,
     /// The other pods.
@@ -223,14 +223,22 @@ impl Hub {
     /// Ends every SSE stream once what is queued to it was read, and takes no new ones.
     pub fn end_streams(&self) {
         self.streams_ended.store(true, Ordering::Release);
-        let sse = |s: &Arc<Subscriber>| s.lane.transport() == Transport::Sse;
-        let ids: Vec<_> = self.subscribers.iter().filter(|s| sse(s.value())).map(|s| *s.key()).collect();
-        ids.into_iter().for_each(|id| self.disconnect(id));
+        let streams = self.subscribers(|subscriber| subscriber.lane.transport() == Transport::Sse);
+        streams.iter().for_each(|stream| self.disconnect(stream.id));
     }
 
     /// Whether [`end_streams`](Self::end_streams) was called.
     pub(super) fn streams_ended(&self) -> bool {
         self.streams_ended.load(Ordering::Acquire)
+    }
+
+    /// Those of the subscribers, in the order they connected: nobody waits longer than who came later, and a simulated
+    /// run can be repeated.
+    pub(super) fn subscribers(&self, of: impl Fn(&Subscriber) -> bool) -> Vec<Arc<Subscriber>> {
+        let mut found: Vec<_> =
+            self.subscribers.iter().filter(|s| of(s.value())).map(|s| Arc::clone(s.value())).collect();
+        found.sort_unstable_by_key(|subscriber| subscriber.id);
+        found
     }
 
     fn take_out(&self, subscriber: &Subscriber, product_id: &ProductId) {

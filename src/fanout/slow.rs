@@ -94,7 +94,7 @@ impl Hub {
     /// Notes that every subscriber missed something of everything it tracks. Announced clients are told at once and
     /// spread themselves; plain ones are told evenly over the spread.
     pub(super) fn owe_all(&self, reason: ResyncReason) {
-        let everyone: Vec<_> = self.subscribers.iter().map(|s| Arc::clone(s.value())).collect();
+        let everyone = self.subscribers(|_| true);
         let spread = Duration::from_millis(self.spread_of_words(everyone.len()));
         let count = u32::try_from(everyone.len()).unwrap_or(u32::MAX).max(1);
         let covered = self.index.progress().covered();

@@ -12,7 +12,7 @@ use super::{Delivery, Lane, Parcel, slow::Debt};
 use crate::model::{Epoch, Position, ProductId};
 
 /// Names a subscriber within this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriberId(pub(super) u64);
 
 /// One connection.
@@ -110,12 +110,12 @@ impl Subscriber {
     }
 
     /// It is being brought up to date: until [`opened`](Self::opened) no position is told to it.
-    pub(super) fn opening(&self) {
+    pub fn opening(&self) {
         self.update(|standing| standing.opening = true);
     }
 
     /// It has been brought up to date: positions may be told from here on, unless it has a debt.
-    pub(super) fn opened(&self) {
+    pub fn opened(&self) {
         self.update(|standing| standing.opening = false);
     }
 

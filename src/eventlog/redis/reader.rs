@@ -133,6 +133,8 @@ impl<S: Store> Tail for Reader<S> {
                 self.checking = Some(self.start_checking());
             }
             tokio::select! {
+                // In a fixed order, so that a simulated run can be repeated; neither starves, each waits for a server.
+                biased;
                 (epoch, read) = poll(&mut self.reading) => {
                     self.reading = None;
                     match read {
