@@ -1,7 +1,10 @@
 //! [`Server`]: a Redis as the log's scripts see it. Each method is one script; they follow `append.lua`, `epoch.lua` and
 //! `head.lua` step by step. Knows no time but the one it is told, and no network.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use shelfcast::{
     eventlog::{
@@ -49,6 +52,7 @@ struct Meta {
     n: u64,
     time: LogTime,
     born: LogTime,
+    begun: LogTime,
     lineage: Lineage,
 }
 
@@ -71,7 +75,7 @@ impl Server {
         let born = before.map_or(now, |before| before.max(now));
         self.data.delete_log();
         self.epochs += 1;
-        let meta = Meta { epoch, n: 0, time: born, born, lineage: self.lineage.clone() };
+        let meta = Meta { epoch, n: 0, time: born, born, begun: now, lineage: self.lineage.clone() };
         self.data.meta = Some(meta.clone());
         meta
     }
@@ -97,7 +101,7 @@ impl Server {
             }
             let appended =
                 Appended { accepted: *accepted, duplicates: *duplicates, cursor: *cursor, repeated: true };
-            return Ok(Taken { appended, log_time: now, lineage: meta.lineage });
+            return Ok(Taken { appended, lineage: meta.lineage });
         }
         let (mut accepted, mut duplicates, mut cursor) = (0, 0, meta.epoch.at(meta.n));
         let mut claimed: Vec<(ClaimKey, Position)> = Vec::new();
@@ -134,7 +138,7 @@ impl Server {
             self.data.claims.insert(request.key, claim);
         }
         let appended = Appended { accepted, duplicates, cursor, repeated: false };
-        Ok(Taken { appended, log_time: now, lineage })
+        Ok(Taken { appended, lineage })
     }
 
     pub(super) fn append_gap(
@@ -155,7 +159,7 @@ impl Server {
         let lineage = meta.lineage.clone();
         self.data.meta = Some(meta);
         let appended = Appended { accepted: 1, duplicates: 0, cursor: at, repeated: false };
-        Ok(Taken { appended, log_time: now.next(), lineage })
+        Ok(Taken { appended, lineage })
     }
 
     /// Where the log stands. `condemned`: an epoch that must not go on.
@@ -181,6 +185,7 @@ impl Server {
             first_n: self.data.log.front().map_or(meta.n + 1, |entry| entry.at.n),
             log_time: now,
             born: meta.born,
+            age: age(meta.begun, clock),
             lineage: meta.lineage,
         }
     }
@@ -190,6 +195,11 @@ impl Server {
         let from = self.data.log.partition_point(|entry| entry.at.n <= after_n);
         self.data.log.range(from..).take(count).cloned().collect()
     }
+}
+
+/// Never negative, though the clock may have been set.
+fn age(begun: LogTime, clock: LogTime) -> Duration {
+    Duration::from_micros(u64::try_from(clock.micros() - begun.micros()).unwrap_or(0))
 }
 
 impl Data {
