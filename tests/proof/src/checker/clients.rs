@@ -25,6 +25,9 @@ struct Conn {
 struct Room {
     /// When it was last asked for.
     asked: u32,
+    /// What was missed is asked for, and the answer is still to come: until then a batch may show a hole. Clients of the
+    /// original events join first and ask then.
+    asking: bool,
     /// The newest live batch, and the epoch before that one's.
     live: Option<(Pos, u32)>,
     epoch_before: Option<Name>,
@@ -230,7 +233,8 @@ impl Clients {
     fn join(&mut self, line: u32, conn: Name, product: Name, since: Option<Pos>) {
         let Some(at) = self.conns.get_mut(&conn) else { return };
         let again = at.rooms.contains_key(&product);
-        at.rooms.entry(product).or_default().asked = line;
+        let room = at.rooms.entry(product).or_default();
+        (room.asked, room.asking) = (line, room.asking || since.is_some());
         let key = (at.client, product);
         if let Entry::Vacant(new) = self.shelves.entry(key) {
             new.insert(Shelf::default());
@@ -253,7 +257,11 @@ impl Clients {
     }
 
     fn joined(&mut self, line: u32, conn: Name, product: Name, result: Answer, cursor: Option<Pos>) {
-        let Some(at) = self.conns.get(&conn) else { return };
+        let Some(at) = self.conns.get_mut(&conn) else { return };
+        let asked = at.rooms.get_mut(&product).map_or(line, |room| {
+            room.asking = false;
+            room.asked
+        });
         let Some(shelf) = self.shelves.get_mut(&(at.client, product)) else { return };
         if result == Answer::Refused {
             *shelf = Shelf::default();
@@ -261,7 +269,6 @@ impl Clients {
         }
         shelf.joined.get_or_insert(line);
         shelf.last_line = line;
-        let asked = at.rooms.get(&product).map_or(line, |room| room.asked);
         shelf.up_to_date = (result == Answer::UpToDate).then_some(UpToDate { asked, told: line });
         if let Some(cursor) = cursor {
             shelf.tell(self.facts.order(cursor));
@@ -298,7 +305,7 @@ impl Clients {
         let Some(conn) = self.conns.get_mut(&came.conn) else { return };
         let (client, pod, line) = (conn.client, conn.pod, came.line);
         let room = conn.rooms.entry(came.product).or_default();
-        let live = room.live;
+        let (live, asking) = (room.live, room.asking);
         if let (Some(cursor), false) = (came.cursor, came.replay) {
             if let Some((before, before_line)) = live {
                 if before.epoch == cursor.epoch && before.n == cursor.n {
@@ -326,7 +333,9 @@ impl Clients {
         if came.replay {
             self.report.counts.replays += came.events.len() as u64;
         }
-        self.hole(client, came);
+        if !asking {
+            self.hole(client, came);
+        }
         self.contents(pod, came, live);
 
         let key = (client, came.product);
