@@ -14,12 +14,12 @@
 //!
 //! - [`model`]: the nouns. `Event -> Entry -> Batch -> Frame`.
 //! - [`ingest`]: checks what comes in; one gate appends it; 202 only after the append.
-//! - [`eventlog`]: the numbered log, as a trait with its contract; in memory here.
+//! - [`eventlog`]: the numbered log, as a trait with its contract; in memory, or on Redis and shared by every pod.
 //! - [`batch`]: windows per product, and the watermark.
 //! - [`index`]: what changed when, for those who come back.
 //! - [`fanout`]: who listens to what (the hub), and the two transports.
 //! - [`config`], [`app`], [`cli`]: settings, wiring, commands.
-//! - [`web`], [`net`], [`telemetry`], [`tasks`], [`clock`]: kits with no opinion about the flow.
+//! - [`redis`], [`web`], [`net`], [`telemetry`], [`tasks`], [`clock`]: kits with no opinion about the flow.
 //!
 //! # The import rule
 //!

@@ -30,7 +30,7 @@ pub struct Metrics {
     pub refetch_queue: Gauge,
     /// Viewers on the other pods.
     pub viewers_elsewhere: Gauge,
-    /// Events answered 202.
+    /// Events taken in, by requests and from Redis.
     pub accepted: Counter,
     /// Events whose claim was known.
     pub duplicates: Counter,
@@ -173,7 +173,7 @@ impl Metrics {
                 "shelfcast_viewers_elsewhere",
                 "Connections in rooms of the other processes, as they report them",
             ),
-            accepted: list.counter("shelfcast_events_accepted_total", "Events answered 202"),
+            accepted: list.counter("shelfcast_events_accepted_total", "Events taken in, by requests and from Redis"),
             duplicates: list
                 .counter("shelfcast_events_duplicate_total", "Events whose idempotency claim was known"),
             appended: list

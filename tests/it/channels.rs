@@ -165,6 +165,20 @@ async fn when_no_pod_was_subscribed_everyone_is_told() {
 }
 
 #[tokio::test]
+async fn a_redis_that_comes_back_empty_has_lost_messages_too() {
+    let mut server = RedisServer::start();
+    let [pod] = pods::<1>(&server).await;
+    let mut stream = pod.stream("products=p1&features=resync").await;
+    server.restart();
+    // The log's new epoch is told as soon as Redis is back; messages may have been published after that, and before
+    // the pod was subscribed again.
+    let (first, _) = timeout(SOON, stream.resync()).await.expect("nobody was told of the log");
+    assert_eq!(first.text("reason"), "log_reset");
+    let (second, _) = timeout(SOON, stream.resync()).await.expect("nobody was told of the messages");
+    assert_eq!(second.text("reason"), "gap");
+}
+
+#[tokio::test]
 async fn the_input_stream_is_read_from_its_beginning_once_and_acknowledged() {
     let server = RedisServer::start();
     let add = |text: &str| server.command(&["XADD", "product-events", "*", "event", text]);

@@ -35,7 +35,7 @@ pub struct RedisLogConfig {
     pub durability: Durability,
 }
 
-/// When an append is acknowledged. Each step waits for the ones before.
+/// When an append is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// When the primary executed it.

@@ -66,6 +66,9 @@ struct Listening {
     heard_until: Option<(LogTime, Mark)>,
     /// Beats for which nobody held the lease.
     free_beats: u32,
+    /// The highest time up to which a holder had accounted for everything. Redis may forget it; whoever lived through
+    /// that does not.
+    covered_until: Option<LogTime>,
     /// Settled once the log is read up to that position.
     to_settle: Option<(LogTime, Position)>,
 }
@@ -193,6 +196,7 @@ impl Listener {
             // What is appended under a lease that was lost meanwhile is refused by the log.
             return;
         };
+        listening.covered_until = listening.covered_until.max(view.covered_until);
         self.heard.lock().stamp(mark, view.now);
         if mine.is_some() && !view.held {
             self.lose();
@@ -215,9 +219,9 @@ impl Listener {
         self.settle(listening, &view);
         if !view.held && view.free {
             listening.free_beats += 1;
-            let gap = !self.heard.lock().continuity().reaches(view.covered_until);
+            let gap = !self.heard.lock().continuity().reaches(listening.covered_until);
             if !gap || listening.free_beats >= Self::LEAVE_TO_OTHERS_BEATS {
-                self.take(messages).await;
+                self.take(listening.covered_until, messages).await;
             }
         } else {
             listening.free_beats = 0;
@@ -282,14 +286,15 @@ impl Listener {
 
     /// Takes the lease, reads the log to its head so that what the last holder appended is struck out, and says where
     /// something may be missing.
-    async fn take(&self, messages: &mut broadcast::Receiver<Published>) {
+    async fn take(&self, known: Option<LogTime>, messages: &mut broadcast::Receiver<Published>) {
         // Random, so that no two holdings share one, whatever Redis forgets.
         let token = LeaseToken(rand::random());
         let Ok(view) = self.lease.ask(Wish::Take(token)).await else { return };
         if !view.held {
             return;
         }
-        match timeout(Self::CATCH_UP, self.take_over(token, &view, messages)).await {
+        let covered_until = known.max(view.covered_until);
+        match timeout(Self::CATCH_UP, self.take_over(token, covered_until, messages)).await {
             Ok(true) => {
                 tracing::info!(token = token.0, "appending what the input channels bring");
                 self.metrics.lease_held.set(1.0);
@@ -305,7 +310,7 @@ impl Listener {
     async fn take_over(
         &self,
         token: LeaseToken,
-        view: &View,
+        covered_until: Option<LogTime>,
         messages: &mut broadcast::Receiver<Published>,
     ) -> bool {
         // Everything published before the lease was taken is heard first.
@@ -317,7 +322,7 @@ impl Listener {
         self.has_applied(head.position).await;
         let (take, mark, since) = {
             let mut heard = self.heard.lock();
-            (heard.take_over(view.covered_until), heard.mark(), heard.continuity().since())
+            (heard.take_over(covered_until), heard.mark(), heard.continuity().since())
         };
         if take.gap {
             let gap = InputGap { product_ids: Vec::new(), lease: Some(token) };

@@ -401,7 +401,8 @@ impl Clients {
             let (Some(at), Some(cursor)) = (event.at.filter(|_| event.once), came.cursor) else { continue };
             let accepted = event.accepted.unwrap_or_default();
             let last = i + 1 == came.events.len();
-            if at.epoch != cursor.epoch || at.n > cursor.n || (last && at.n != cursor.n) {
+            // In another epoch it may stand elsewhere: a retry after Redis lost the claim is appended again.
+            if at.epoch == cursor.epoch && (at.n > cursor.n || (last && at.n != cursor.n)) {
                 self.report.note(Kind::Inconsistent, &[event.line, accepted, line], || {
                     format!(
                         "event {id} was accepted at {} and came in a batch that ends at {}",
