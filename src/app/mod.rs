@@ -29,7 +29,7 @@ use crate::{
     clock::Clock,
     config::{Config, RedisSettings},
     eventlog::{
-        EventLog, LogError, MemoryLog,
+        EventLog, MemoryLog,
         redis::{RedisStore, SharedLog, Unfit},
     },
     fanout::{Bulletin, Hub, SILENT_AFTER, run_audience, run_beats, run_debts, socketio},
@@ -69,9 +69,6 @@ pub enum AppError {
     /// The metrics could not be set up.
     #[error("the metrics could not be set up: {0}")]
     Metrics(#[from] BuildError),
-    /// The log could not be read at the start.
-    #[error("the log could not be read: {0}")]
-    Log(#[from] LogError),
     /// Redis cannot keep the log.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -118,7 +115,7 @@ impl App {
         let tasks = Tasks::new();
         let gate = Arc::new(Gate::new(Arc::clone(&log), clock, Arc::clone(&metrics)));
 
-        let Recovered { index, tail, applied } = recover(&log, config.index, clock).await?;
+        let Recovered { index, tail, applied } = recover(&log, config.index, clock).await;
         let hub = Arc::new(Hub::new(config.hub, Arc::new(index), Arc::clone(&metrics)));
         let inputs = match shared {
             Some(Shared { connection, commands }) => {

@@ -1,7 +1,9 @@
 //! Recovery: a process that starts reads what the log kept, so that it can answer returning clients from its first second.
 //! Delivers nothing: whoever was connected then is connected elsewhere now.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::sleep;
 
 use crate::{
     clock::Clock,
@@ -20,27 +22,34 @@ pub(super) struct Recovered {
     pub(super) applied: Position,
 }
 
-/// Reads the log from its oldest entry to where its head is now.
-pub(super) async fn recover(
-    log: &Arc<dyn EventLog>,
-    config: IndexConfig,
-    clock: Clock,
-) -> Result<Recovered, LogError> {
+/// Reads the log from its oldest entry to where its head is now. Begins anew for as long as the log cannot be read or its
+/// history changes: a process that starts while a server fails over must not need somebody to start it again.
+pub(super) async fn recover(log: &Arc<dyn EventLog>, config: IndexConfig, clock: Clock) -> Recovered {
+    let mut told = false;
     loop {
-        let head = log.head().await?;
-        if let Some(recovered) = read_epoch(log, head, config, clock).await? {
-            return Ok(recovered);
+        match read_epoch(log, config, clock).await {
+            Ok(Some(recovered)) => return recovered,
+            Ok(None) => {}
+            Err(error) => {
+                if !told {
+                    tracing::warn!(%error, "waiting for the log");
+                    told = true;
+                }
+                sleep(RETRY).await;
+            }
         }
     }
 }
 
+const RETRY: Duration = Duration::from_millis(500);
+
 /// `None`: the epoch ended meanwhile.
 async fn read_epoch(
     log: &Arc<dyn EventLog>,
-    head: Head,
     config: IndexConfig,
     clock: Clock,
 ) -> Result<Option<Recovered>, LogError> {
+    let head = log.head().await?;
     let mut applied = head.position.epoch.at(0);
     let mut tail = log.tail(applied);
     let index = Index::new(config, clock, Head { position: applied, log_time: head.log_time });

@@ -1,5 +1,7 @@
 //! [`Link`]: a client with the knowledge whether its connection is up. Does not connect by itself: the client does.
 
+use std::time::Duration;
+
 use fred::{
     clients::Client,
     error::{Error, ErrorKind},
@@ -7,7 +9,10 @@ use fred::{
     types::config::Server,
 };
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::broadcast::{Receiver, error::TryRecvError};
+use tokio::{
+    sync::broadcast::{Receiver, error::TryRecvError},
+    time::Instant,
+};
 
 /// A client and what it told of its connection.
 ///
@@ -21,17 +26,23 @@ pub struct Link {
 struct Told {
     up: bool,
     breaks: u64,
+    last_break: Option<Instant>,
     errors: Receiver<(Error, Option<Server>)>,
     reconnects: Receiver<Server>,
     last_error: Option<String>,
 }
 
 impl Link {
+    /// How long after an error the client's own state can be believed: by then it has begun to connect anew, or has no
+    /// need to.
+    const SETTLED: Duration = Duration::from_millis(500);
+
     /// Begins to connect, in the background.
     pub(super) fn new(client: Client) -> Self {
         let told = Told {
             up: false,
             breaks: 0,
+            last_break: None,
             errors: client.error_rx(),
             reconnects: client.reconnect_rx(),
             last_error: None,
@@ -42,10 +53,13 @@ impl Link {
 
     /// The client, if its connection is up.
     pub fn up(&self) -> Option<&Client> {
-        self.listen().up.then_some(&self.client)
+        let told = self.listen();
+        // A cluster that lost a node it does not need tells of an error and of no reconnection.
+        let settled = || told.last_break.is_some_and(|at| at.elapsed() >= Self::SETTLED);
+        (told.up || self.client.is_connected() && settled()).then_some(&self.client)
     }
 
-    /// How often the connection broke, or could not be made. What is tied to a connection ends with it.
+    /// How often the connection broke, could not be made, or was made anew. What is tied to a connection ends with it.
     pub fn breaks(&self) -> u64 {
         self.listen().breaks
     }
@@ -62,10 +76,12 @@ impl Link {
         while let Some((error, _)) = next(&mut told.errors) {
             told.up = false;
             told.breaks += 1;
+            told.last_break = Some(Instant::now());
             told.last_error = Some(error.to_string());
         }
         while next(&mut told.reconnects).is_some() {
             told.up = true;
+            told.breaks += 1;
         }
         told
     }

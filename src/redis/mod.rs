@@ -50,8 +50,13 @@ const RECONNECT_EVERY_MS: u32 = 150;
 const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(5);
 /// How often that is looked at.
 const UNRESPONSIVE_CHECK: Duration = Duration::from_secs(1);
-/// Messages from channels that wait to be taken. fred's default of 32 loses messages in any burst.
-const CHANNEL_CAPACITY: usize = 65_536;
+/// Messages from channels that wait to be taken. fred's default of 32 loses messages in any burst; each costs memory
+/// whether it is used or not, in each of the client's eight kinds of events.
+const CHANNEL_CAPACITY: usize = 16_384;
+/// Events of a connection that wait to be looked at; only the last one matters.
+const EVENT_CAPACITY: usize = 32;
+/// Commands that wait to be written; one more is refused.
+const COMMANDS_WAITING_MAX: usize = 4_096;
 
 impl RedisConfig {
     /// Reads a URL.
@@ -70,15 +75,15 @@ impl RedisConfig {
 
     /// A client for commands. It begins to connect at once, in the background.
     pub fn client(&self) -> Result<Link, Error> {
-        self.builder(RespVersion::RESP2).build().map(Link::new)
+        self.builder(RespVersion::RESP2, EVENT_CAPACITY).build().map(Link::new)
     }
 
     /// A client for subscriptions. RESP3, because there other commands may share the connection.
     pub fn subscriber(&self) -> Result<Link, Error> {
-        self.builder(RespVersion::RESP3).build().map(Link::new)
+        self.builder(RespVersion::RESP3, CHANNEL_CAPACITY).build().map(Link::new)
     }
 
-    fn builder(&self, version: RespVersion) -> Builder {
+    fn builder(&self, version: RespVersion, capacity: usize) -> Builder {
         let mut builder = Builder::from_config(Config { version, ..self.server.clone() });
         builder
             .set_policy(ReconnectPolicy::new_constant(0, RECONNECT_EVERY_MS))
@@ -86,13 +91,14 @@ impl RedisConfig {
                 connection.connection_timeout = CONNECT_TIMEOUT;
                 connection.internal_command_timeout = CONNECT_TIMEOUT;
                 connection.max_command_attempts = 1;
+                connection.max_command_buffer_len = COMMANDS_WAITING_MAX;
                 connection.unresponsive = UnresponsiveConfig {
                     max_timeout: Some(UNRESPONSIVE_AFTER),
                     interval: UNRESPONSIVE_CHECK,
                 };
             })
             .with_performance_config(|performance| {
-                performance.broadcast_channel_capacity = CHANNEL_CAPACITY;
+                performance.broadcast_channel_capacity = capacity;
             });
         builder
     }

@@ -123,7 +123,7 @@ const OUTCOMES: [&str; 4] = ["up_to_date", "events", "resync_required", "ahead"]
 /// The reasons to refetch.
 const REASONS: [&str; 4] = ["log_reset", "expired", "gap", "slow"];
 /// Why the log did not take an append.
-pub const LOG_FAILURES: [&str; 12] = [
+pub const LOG_FAILURES: [&str; 13] = [
     "unknown",
     "inconsistent",
     "not_connected",
@@ -133,6 +133,7 @@ pub const LOG_FAILURES: [&str; 12] = [
     "primary_down",
     "cluster_down",
     "busy",
+    "disk",
     "too_few_replicas",
     "unauthorized",
     "other",

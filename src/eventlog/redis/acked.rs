@@ -6,39 +6,53 @@
 
 use tokio::time::Instant;
 
-use super::store::{Lineage, Standing};
+use super::store::{Lineage, Standing, Taken};
+use crate::model::Position;
 
 /// The newest acknowledgement in each lineage of servers this pod wrote to.
 #[derive(Debug, Default)]
-pub(super) struct Acked(Vec<(Lineage, Instant)>);
+pub(super) struct Acked(Vec<Newest>);
+
+#[derive(Debug)]
+struct Newest {
+    lineage: Lineage,
+    at: Position,
+    moment: Instant,
+}
 
 impl Acked {
     /// Lineages remembered. More than one only while servers change.
     const LINEAGES_MAX: usize = 8;
 
     /// Notes an acknowledgement.
-    pub(super) fn note(&mut self, lineage: Lineage, now: Instant) {
-        match self.0.iter_mut().find(|(known, _)| *known == lineage) {
-            Some((_, newest)) => *newest = now,
+    pub(super) fn note(&mut self, taken: &Taken, now: Instant) {
+        let at = taken.appended.cursor;
+        match self.0.iter_mut().find(|newest| newest.lineage == taken.lineage) {
+            Some(newest) => (newest.at, newest.moment) = (at, now),
             None => {
                 if self.0.len() == Self::LINEAGES_MAX {
                     self.0.remove(0);
                 }
-                self.0.push((lineage, now));
+                self.0.push(Newest { lineage: taken.lineage.clone(), at, moment: now });
             }
         }
     }
 
-    /// Whether an append was acknowledged in another lineage after this epoch began. `asked`: when the question left to
-    /// which `standing` is the answer. Forgets the other lineages: yes is said once.
-    pub(super) fn outlived(&mut self, asked: Instant, standing: &Standing) -> bool {
-        // The server took its clock after the question left, so this is never too late.
-        let begun = asked.checked_sub(standing.age);
-        let lost = self.0.iter().any(|(lineage, newest)| {
-            lineage.differs(&standing.lineage) && begun.is_none_or(|begun| *newest > begun)
-        });
-        self.0.retain(|(lineage, _)| !lineage.differs(&standing.lineage));
-        lost
+    /// Whether an append was acknowledged in another lineage after this epoch began. `asked` and `answered`: when the
+    /// question left to which `standing` is the answer, and when that came. Forgets the other lineages: yes is said once.
+    pub(super) fn outlived(&mut self, asked: Instant, answered: Instant, standing: &Standing) -> bool {
+        // The server took its clock somewhere in between, so the epoch began somewhere between these two. An append that
+        // was acknowledged in between is not lost if the epoch that ended then had it.
+        let [earliest, latest] = [asked, answered].map(|moment| moment.checked_sub(standing.age));
+        let after = |moment: Instant, begun: Option<Instant>| begun.is_none_or(|begun| moment > begun);
+        let had = |at: Position| standing.ended.is_some_and(|end| end.epoch == at.epoch && at.n <= end.n);
+        let lost = |newest: &Newest| {
+            after(newest.moment, latest) || after(newest.moment, earliest) && !had(newest.at)
+        };
+        let elsewhere = |newest: &Newest| newest.lineage.differs(&standing.lineage);
+        let any = self.0.iter().any(|newest| elsewhere(newest) && lost(newest));
+        self.0.retain(|newest| !elsewhere(newest));
+        any
     }
 }
 
@@ -47,7 +61,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::{Epoch, LogTime};
+    use crate::{
+        eventlog::Appended,
+        model::{Epoch, LogTime},
+    };
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -55,15 +72,23 @@ mod tests {
         Lineage(name.into())
     }
 
-    fn standing(lineage_name: &str, age: Duration) -> Standing {
+    /// An epoch so old, after one that ended with `ended_n`.
+    fn standing(lineage_name: &str, age: Duration, ended_n: u64) -> Standing {
         Standing {
             head: Epoch::from_random(1).at(0),
             first_n: 1,
             log_time: LogTime::from_micros(0),
             born: LogTime::from_micros(0),
             age,
+            ended: Some(Epoch::from_random(0).at(ended_n)),
             lineage: lineage(lineage_name),
         }
+    }
+
+    fn taken(lineage_name: &str, n: u64) -> Taken {
+        let cursor = Epoch::from_random(0).at(n);
+        let appended = Appended { accepted: 1, duplicates: 0, cursor, repeated: false };
+        Taken { appended, lineage: lineage(lineage_name) }
     }
 
     #[test]
@@ -71,17 +96,32 @@ mod tests {
         let begin = Instant::now() + 60 * SECOND;
         for (acked_at, lost) in [(begin - SECOND, false), (begin + SECOND, true)] {
             let mut acked = Acked::default();
-            acked.note(lineage("old"), acked_at);
-            assert_eq!(acked.outlived(begin + 5 * SECOND, &standing("new", 5 * SECOND)), lost);
-            assert!(!acked.outlived(begin + 6 * SECOND, &standing("new", 6 * SECOND)), "said once");
+            acked.note(&taken("old", 1), acked_at);
+            let asked = begin + 5 * SECOND;
+            assert_eq!(acked.outlived(asked, asked, &standing("new", 5 * SECOND, 9)), lost);
+            assert!(!acked.outlived(asked, asked, &standing("new", 5 * SECOND, 9)), "said once");
+        }
+    }
+
+    #[test]
+    fn what_the_ended_epoch_had_was_acknowledged_before_it_ended() {
+        let begin = Instant::now() + 60 * SECOND;
+        for (n, lost) in [(9, false), (10, true)] {
+            let mut acked = Acked::default();
+            acked.note(&taken("old", n), begin);
+            let (asked, answered) = (begin - SECOND / 2, begin + SECOND / 2);
+            assert_eq!(acked.outlived(asked, answered, &standing("new", Duration::ZERO, 9)), lost, "{n}");
         }
     }
 
     #[test]
     fn an_append_in_the_same_lineage_is_in_its_history() {
         let (mut acked, now) = (Acked::default(), Instant::now() + 60 * SECOND);
-        acked.note(lineage("one"), now);
-        assert!(!acked.outlived(now, &standing("one", SECOND)));
-        assert!(!acked.outlived(now, &standing("", SECOND)), "a server that does not tell proves nothing");
+        acked.note(&taken("one", 1), now);
+        assert!(!acked.outlived(now, now, &standing("one", SECOND, 0)));
+        assert!(
+            !acked.outlived(now, now, &standing("", SECOND, 0)),
+            "a server that does not tell proves nothing"
+        );
     }
 }

@@ -10,7 +10,7 @@
 --          4 entries kept at most        5 milliseconds a claim lives                6 channel for invalidations
 --          7 channel to mirror to, or '' 8 digest of the request's body, or ''       9 digest of the message, or ''
 --          10 events; then five for each: kind, product, data, timestamp, '1' if it has a claim
--- Returns  'fenced' | 'key_reused' | 'inconsistent' | ('taken' or 'repeated'), accepted, duplicates, cursor of the
+-- Returns  'fenced' | 'key_reused' | 'inconsistent' and the epoch | ('taken' or 'repeated'), accepted, duplicates, cursor of the
 --          last event, lineage
 local lease, token, count = KEYS[3], ARGV[2], ARGV[3]
 local max_len, claim_ttl_ms = ARGV[4], ARGV[5]
@@ -67,7 +67,7 @@ for i = 1, tonumber(ARGV[10]) do
     end
     local added = redis.pcall('XADD', log, 'MAXLEN', '~', max_len, digits(at.n + 1) .. '-0', unpack(fields))
     if added.err then
-      if string.find(added.err, 'equal or smaller', 1, true) then return { 'inconsistent' } end
+      if string.find(added.err, 'equal or smaller', 1, true) then return { 'inconsistent', at.epoch } end
       return added
     end
     accepted = accepted + 1

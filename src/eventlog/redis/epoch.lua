@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  the log, a stream; the id of entry n is n-0
 -- KEYS[2]  its head, a hash: epoch, n, time (log time of entry n); of the epoch's begin: born (log time), begun (the
---          server's clock), lineage (its replication id); and the server as it was last seen: replid, run_id
+--          server's clock), lineage (its replication id), ended (the last position of the epoch before); and the server as it was last seen: replid, run_id
 local log, meta = KEYS[1], KEYS[2]
 
 -- Lua's numbers are doubles: exact up to 2^53, but printed with an exponent from 10^14 on.
@@ -23,10 +23,10 @@ end
 
 local function standing()
   local found = redis.call('HMGET', meta, 'epoch', 'n', 'time', 'born', 'begun', 'lineage',
-    'replid', 'run_id')
+    'replid', 'run_id', 'ended')
   if not found[1] then return nil end
   return { epoch = found[1], n = tonumber(found[2]), time = tonumber(found[3]), born = tonumber(found[4]),
-           begun = tonumber(found[5]), lineage = found[6], replid = found[7], run_id = found[8] }
+           begun = tonumber(found[5]), lineage = found[6], replid = found[7], run_id = found[8], ended = found[9] }
 end
 
 -- Begins an epoch on an emptied log. Log time goes on from the epoch before, if that is known.
@@ -34,8 +34,9 @@ local function begin(epoch, before)
   local begun = clock_micros()
   local born = math.max(before and before.time + 1 or 0, begun)
   local replid = info('replication', 'master_replid')
+  local ended = before and before.epoch .. '.' .. digits(before.n) or ''
   redis.call('UNLINK', log)
   redis.call('HSET', meta, 'epoch', epoch, 'n', '0', 'time', digits(born), 'born', digits(born),
-    'begun', digits(begun), 'lineage', replid, 'replid', replid, 'run_id', info('server', 'run_id'))
+    'begun', digits(begun), 'lineage', replid, 'replid', replid, 'run_id', info('server', 'run_id'), 'ended', ended)
   return standing()
 end

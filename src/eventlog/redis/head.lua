@@ -2,7 +2,8 @@
 -- too old go.
 --
 -- ARGV     1 a name for a new epoch    2 an epoch that must not go on, or ''    3 microseconds an entry is kept
--- Returns  epoch, n, oldest n kept, log time now, log time of the epoch's begin, microseconds since then, lineage
+-- Returns  epoch, n, oldest n kept, log time now, log time of the epoch's begin, microseconds since then, the
+--          last position of the epoch before or '', lineage
 local at = standing()
 
 -- Whether another server, or another life of this one, keeps the log now. The replication id changes then; but also when
@@ -13,7 +14,8 @@ local function moved()
   if at.replid == replid or at.replid == '' or replid == '' then return false end
   local took_over = string.find(info('replication', 'master_replid2'), '[^0]') ~= nil
   if took_over or info('server', 'run_id') ~= at.run_id then return true end
-  redis.call('HSET', meta, 'replid', replid)
+  -- May be refused where memory is short; then it is asked again.
+  redis.pcall('HSET', meta, 'replid', replid)
   return false
 end
 
@@ -44,4 +46,4 @@ if first_n and first_time < oldest_kept then
   first_n = entry('-', '+')
 end
 return { at.epoch, digits(at.n), digits(first_n or at.n + 1), digits(now), digits(at.born),
-         digits(math.max(0, clock - at.begun)), at.lineage }
+         digits(math.max(0, clock - at.begun)), at.ended or '', at.lineage }

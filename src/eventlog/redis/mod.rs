@@ -63,16 +63,18 @@ impl<S: Store> SharedLog<S> {
         if !self.breaker.lock().pass(Instant::now()) {
             return Err(unavailable());
         }
+        let attempt = Attempt { log: self, begun: Instant::now(), answered: false };
         let taken = timeout(Self::APPEND_TIMEOUT, append).await.unwrap_or(Err(StoreError::Unknown));
+        attempt.answered();
         self.note(&taken);
         match taken {
             Ok(taken) => {
-                self.acked.lock().note(taken.lineage.clone(), Instant::now());
+                self.acked.lock().note(&taken, Instant::now());
                 Ok(taken)
             }
             Err(StoreError::KeyReused) => Err(AppendError::KeyReused),
             Err(StoreError::Fenced) => Err(AppendError::Fenced),
-            Err(StoreError::Inconsistent | StoreError::Refused(_) | StoreError::Unknown) => {
+            Err(StoreError::Inconsistent(_) | StoreError::Refused(_) | StoreError::Unknown) => {
                 Err(unavailable())
             }
         }
@@ -100,13 +102,37 @@ impl<S: Store> SharedLog<S> {
     }
 }
 
+/// An append under way. A publisher that gives up drops it: then what it waited for in vain is noted here, or a server
+/// that does not answer would never be found out by impatient publishers.
+struct Attempt<'a, S: Store> {
+    log: &'a SharedLog<S>,
+    begun: Instant,
+    answered: bool,
+}
+
+impl<S: Store> Attempt<'_, S> {
+    /// Waiting for longer than this in vain counts as a failure.
+    const PATIENCE: Duration = Duration::from_millis(500);
+
+    fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl<S: Store> Drop for Attempt<'_, S> {
+    fn drop(&mut self) {
+        if !self.answered && self.begun.elapsed() >= Self::PATIENCE {
+            self.log.note(&Err(StoreError::Unknown));
+        }
+    }
+}
+
 #[async_trait]
 impl<S: Store> EventLog for SharedLog<S> {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let step = async {
             match self.store.append(&append).await {
-                Err(StoreError::Inconsistent) => {
-                    let epoch = self.store.head().await?.head.epoch;
+                Err(StoreError::Inconsistent(Some(epoch))) => {
                     self.store.renew(epoch).await?;
                     self.store.append(&append).await
                 }

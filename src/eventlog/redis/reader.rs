@@ -110,7 +110,7 @@ impl<S: Store> Reader<S> {
         self.condemned = self.condemned.filter(|epoch| *epoch == standing.head.epoch);
         let verdict = self.history.check(asked.position, standing);
         self.judge(verdict);
-        if self.acked.lock().outlived(asked.moment, standing) {
+        if self.acked.lock().outlived(asked.moment, Instant::now(), standing) {
             tracing::warn!(epoch = %standing.head.epoch, "appends were acknowledged on the losing side of a split");
             self.condemn(standing.head.epoch);
         }
@@ -142,7 +142,9 @@ impl<S: Store> Tail for Reader<S> {
                             let verdict = self.history.read(epoch, stored);
                             self.judge(verdict);
                         }
-                        Err(StoreError::Inconsistent) => self.condemn(self.history.last().epoch),
+                        Err(StoreError::Inconsistent(epoch)) => {
+                            self.condemn(epoch.unwrap_or(self.history.last().epoch));
+                        }
                         Err(_) => {
                             // History may change while nobody looks.
                             self.check_now();

@@ -13,6 +13,7 @@ use fred::{
     types::{CustomCommand, InfoKind, Value},
     util::redis_keyslot,
 };
+use parking_lot::Mutex;
 use serde_json::value::RawValue;
 
 use super::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Stored, Taken};
@@ -54,6 +55,8 @@ pub struct RedisStore {
     reads: Link,
     append: Script,
     head: Script,
+    /// The refusal of another kind that was logged last.
+    told: Mutex<Option<String>>,
 }
 
 /// Why a server cannot keep the log. The operator's fault; trying again does not help.
@@ -102,6 +105,7 @@ impl RedisStore {
             reads: redis.client().map_err(no_client)?,
             append: Script::new(APPEND),
             head: Script::new(HEAD),
+            told: Mutex::default(),
         })
     }
 
@@ -221,16 +225,22 @@ impl RedisStore {
         link.up().ok_or(StoreError::Refused(Refusal::NotConnected))
     }
 
+    /// A reason that nobody foresaw is logged when it changes, not with each command.
+    fn tell_once(&self, reason: &str) {
+        let before = self.told.lock().replace(reason.to_owned());
+        if before.as_deref() != Some(reason) {
+            tracing::warn!(reason, "Redis refuses commands");
+        }
+    }
+
     fn error(&self, error: &Error) -> StoreError {
         match error.kind() {
             ErrorKind::Timeout | ErrorKind::IO | ErrorKind::Canceled => StoreError::Unknown,
+            ErrorKind::Backpressure => StoreError::Refused(Refusal::Busy),
             _ => {
                 let refusal = Refusal::of(error.details());
                 if refusal == Refusal::Other {
-                    tracing::warn!(
-                        error = error.details(),
-                        "Redis refused a command for a reason of its own"
-                    );
+                    self.tell_once(error.details());
                 }
                 StoreError::Refused(refusal)
             }
@@ -287,7 +297,7 @@ impl Store for RedisStore {
             .await
             .map_err(|error| self.error(&error))?;
         // What is no entry of ours got into the log from outside.
-        read_stream(read).ok_or(StoreError::Inconsistent)
+        read_stream(read).ok_or(StoreError::Inconsistent(None))
     }
 }
 
@@ -300,7 +310,7 @@ fn read_append(returned: &[String]) -> Result<Taken, StoreError> {
     match text(0) {
         "fenced" => return Err(StoreError::Fenced),
         "key_reused" => return Err(StoreError::KeyReused),
-        "inconsistent" => return Err(StoreError::Inconsistent),
+        "inconsistent" => return Err(StoreError::Inconsistent(read_epoch(text(1)))),
         _ => {}
     }
     let read = || {
@@ -325,8 +335,13 @@ fn read_standing(returned: &[String]) -> Option<Standing> {
         log_time: log_time(text(3))?,
         born: log_time(text(4))?,
         age: Duration::from_micros(text(5).parse().ok()?),
-        lineage: Lineage(text(6).into()),
+        ended: text(6).parse().ok(),
+        lineage: Lineage(text(7).into()),
     })
+}
+
+fn read_epoch(name: &str) -> Option<Epoch> {
+    format!("{name}.0").parse::<Position>().ok().map(|start| start.epoch)
 }
 
 fn log_time(micros: &str) -> Option<LogTime> {

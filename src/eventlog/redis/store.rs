@@ -73,6 +73,8 @@ pub struct Standing {
     pub born: LogTime,
     /// How long ago that was by the server's own clock, which log time may be ahead of.
     pub age: Duration,
+    /// The last position of the epoch before, as this server had it when it ended.
+    pub ended: Option<Position>,
     /// The lineage in which the epoch began.
     pub lineage: Lineage,
 }
@@ -111,9 +113,10 @@ pub enum StoreError {
     /// The lease is held by another pod, or by none.
     #[error("the lease is no longer held")]
     Fenced,
-    /// What the server keeps contradicts itself; nothing was done. A new epoch mends it.
+    /// What the server keeps of this epoch contradicts itself; nothing was done. A new epoch mends it. `None`: of the one
+    /// that the caller asked about.
     #[error("the log and its head contradict each other")]
-    Inconsistent,
+    Inconsistent(Option<Epoch>),
     /// The server refused; nothing was done.
     #[error("the server refused: {0}")]
     Refused(Refusal),
@@ -128,7 +131,7 @@ impl StoreError {
         match self {
             Self::KeyReused => "key_reused",
             Self::Fenced => "fenced",
-            Self::Inconsistent => "inconsistent",
+            Self::Inconsistent(_) => "inconsistent",
             Self::Refused(refusal) => refusal.as_str(),
             Self::Unknown => "unknown",
         }
@@ -152,6 +155,8 @@ pub enum Refusal {
     ClusterDown,
     /// It runs a script for too long (`-BUSY`).
     Busy,
+    /// It cannot write to its disk (`-MISCONF`).
+    Disk,
     /// Too few replicas (`-NOREPLICAS`), or fewer than `DURABILITY` asks for confirmed the write.
     TooFewReplicas,
     /// Credentials or rights are missing (`-NOAUTH`, `-WRONGPASS`, `-NOPERM`).
@@ -162,7 +167,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NotConnected,
         Self::OutOfMemory,
         Self::ReadOnly,
@@ -170,6 +175,7 @@ impl Refusal {
         Self::PrimaryDown,
         Self::ClusterDown,
         Self::Busy,
+        Self::Disk,
         Self::TooFewReplicas,
         Self::Unauthorized,
         Self::Other,
@@ -185,14 +191,18 @@ impl Refusal {
             Self::PrimaryDown => "primary_down",
             Self::ClusterDown => "cluster_down",
             Self::Busy => "busy",
+            Self::Disk => "disk",
             Self::TooFewReplicas => "too_few_replicas",
             Self::Unauthorized => "unauthorized",
             Self::Other => "other",
         }
     }
 
-    /// Reads the code at the beginning of a server's error.
+    /// Reads the code at the beginning of a server's error. Before Redis 7 the error of a command in a script stands inside
+    /// another: `ERR Error running script (call to f_...): @user_script:12: -READONLY You can't write ...`.
     pub fn of(error: &str) -> Self {
+        let inner = error.split(" -").nth(1).filter(|_| error.starts_with("ERR Error running script"));
+        let error = inner.unwrap_or(error);
         match error.split_whitespace().next().unwrap_or_default().trim_start_matches('-') {
             "OOM" => Self::OutOfMemory,
             "READONLY" => Self::ReadOnly,
@@ -200,6 +210,7 @@ impl Refusal {
             "MASTERDOWN" => Self::PrimaryDown,
             "CLUSTERDOWN" | "MOVED" | "ASK" | "TRYAGAIN" | "CROSSSLOT" => Self::ClusterDown,
             "BUSY" => Self::Busy,
+            "MISCONF" => Self::Disk,
             "NOREPLICAS" => Self::TooFewReplicas,
             "NOAUTH" | "WRONGPASS" | "NOPERM" => Self::Unauthorized,
             _ => Self::Other,
@@ -234,6 +245,11 @@ mod tests {
             ("BUSY Redis is busy running a script.", Refusal::Busy),
             ("NOREPLICAS Not enough good replicas to write.", Refusal::TooFewReplicas),
             ("NOPERM this user has no permissions", Refusal::Unauthorized),
+            ("MISCONF Redis is configured to save RDB snapshots", Refusal::Disk),
+            (
+                "ERR Error running script (call to f_1): @user_script:3: -READONLY You can't write",
+                Refusal::ReadOnly,
+            ),
             ("WRONGTYPE Operation against a key", Refusal::Other),
             ("", Refusal::Other),
         ] {

@@ -3,13 +3,7 @@
 //! It is fenced: an append names the token of its holding, and the log refuses it once another pod has the lease, so a
 //! holder that was paused does no harm.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use fred::error::{Error, ErrorKind};
 
@@ -25,8 +19,6 @@ pub(super) struct Lease {
     link: Arc<Link>,
     script: Script,
     keys: Vec<String>,
-    /// The newest time this pod was told, in microseconds.
-    newest: AtomicI64,
 }
 
 /// What a pod wants of the lease.
@@ -49,8 +41,7 @@ pub(super) struct View {
     pub(super) held: bool,
     /// Everything published before it is in the log, or was refused. `None`: there never was a holder.
     pub(super) covered_until: Option<LogTime>,
-    /// The server's clock; later than all that this pod was ever told, also when another server takes over whose clock
-    /// is behind. What is heard from then on is then never taken for older than what was accounted for.
+    /// The server's time, later than all it told before.
     pub(super) now: LogTime,
     /// Nobody holds it.
     pub(super) free: bool,
@@ -66,12 +57,7 @@ impl Lease {
 
     pub(super) fn new(link: Arc<Link>, keys: &Keys) -> Self {
         let script = Script::new(include_str!("lease.lua"));
-        Self {
-            link,
-            script,
-            keys: vec![keys.lease(), keys.lease_meta(), keys.meta()],
-            newest: AtomicI64::new(0),
-        }
+        Self { link, script, keys: vec![keys.lease(), keys.lease_meta(), keys.meta()] }
     }
 
     pub(super) async fn ask(&self, wish: Wish) -> Result<View, Error> {
@@ -89,11 +75,8 @@ impl Lease {
         ];
         let call = Call { keys: self.keys.clone(), args };
         let answer = self.script.run(self.link.client()?, Self::TIMEOUT, &call).await?;
-        let view = View::read(&answer)
-            .ok_or_else(|| Error::new(ErrorKind::Protocol, "the lease's answer cannot be read"))?;
-        let told = view.covered_until.map_or(view.now, |covered| view.now.max(covered.next())).micros();
-        let before = self.newest.fetch_max(told, Ordering::Relaxed);
-        Ok(View { now: LogTime::from_micros(told.max(before + 1)), ..view })
+        View::read(&answer)
+            .ok_or_else(|| Error::new(ErrorKind::Protocol, "the lease's answer cannot be read"))
     }
 }
 

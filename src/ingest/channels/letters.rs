@@ -22,6 +22,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct DeadLetters {
     waiting: mpsc::Sender<String>,
+    list: Arc<List>,
     metrics: Arc<Metrics>,
 }
 
@@ -29,6 +30,12 @@ pub struct DeadLetters {
 #[derive(Debug)]
 pub struct DeadLetterWriter {
     waiting: mpsc::Receiver<String>,
+    list: Arc<List>,
+}
+
+/// The list in Redis.
+#[derive(Debug)]
+struct List {
     link: Arc<Link>,
     key: String,
 }
@@ -40,10 +47,22 @@ impl DeadLetters {
     /// Both ends.
     pub fn new(link: Arc<Link>, keys: &Keys, metrics: Arc<Metrics>) -> (Self, DeadLetterWriter) {
         let (sender, waiting) = mpsc::channel(Self::WAITING_MAX);
-        (Self { waiting: sender, metrics }, DeadLetterWriter { waiting, link, key: keys.dead() })
+        let list = Arc::new(List { link, key: keys.dead() });
+        (Self { waiting: sender, list: Arc::clone(&list), metrics }, DeadLetterWriter { waiting, list })
     }
 
-    /// Keeps a message, or the beginning of it.
+    /// Keeps a message, or the beginning of it, and says whether that was done.
+    pub async fn keep_now(
+        &self,
+        source: Source<'_>,
+        reason: &Unreadable,
+        time: LogTime,
+        payload: &[u8],
+    ) -> Result<(), Error> {
+        self.list.push(dead_letter(source, reason, time, payload)).await
+    }
+
+    /// Keeps a message, or the beginning of it, when there is time for it.
     pub fn keep(&self, source: Source<'_>, reason: &Unreadable, time: LogTime, payload: &[u8]) {
         let letter = dead_letter(source, reason, time, payload);
         if self.waiting.try_send(letter).is_err() {
@@ -53,17 +72,12 @@ impl DeadLetters {
 }
 
 impl DeadLetterWriter {
-    /// Letters kept; the oldest go.
-    const NEWEST_KEPT: &str = "999";
-    /// How long a command may take.
-    const TIMEOUT: Duration = Duration::from_secs(1);
-
     /// Writes until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             tokio::select! {
                 letter = self.waiting.recv() => match letter {
-                    Some(letter) => if let Err(error) = self.write(letter).await {
+                    Some(letter) => if let Err(error) = self.list.push(letter).await {
                         tracing::debug!(error = error.details(), "a dead letter could not be written");
                     },
                     None => return,
@@ -72,8 +86,15 @@ impl DeadLetterWriter {
             }
         }
     }
+}
 
-    async fn write(&self, letter: String) -> Result<(), Error> {
+impl List {
+    /// Letters kept; the oldest go.
+    const NEWEST_KEPT: &str = "999";
+    /// How long a command may take.
+    const TIMEOUT: Duration = Duration::from_secs(1);
+
+    async fn push(&self, letter: String) -> Result<(), Error> {
         let pipeline = self.link.client()?.pipeline().with_options(&once(Self::TIMEOUT));
         let command = |name| CustomCommand::new_static(name, ClusterHash::from(self.key.as_str()), false);
         let () = pipeline.custom(command("LPUSH"), vec![self.key.clone(), letter]).await?;

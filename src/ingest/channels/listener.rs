@@ -1,14 +1,15 @@
 //! [`Listener`]: hears the input channels and, while this pod holds the lease, appends what was heard. Decides nothing
 //! about what may be missing: [`Heard`] does.
 //!
-//! Two tasks share it. [`Listener::listen`] hears, and asks twice a second how the lease stands; [`Listener::append`]
+//! Two tasks share it. [`Listener::listen`] hears, and asks four times a second how the lease stands; [`Listener::append`]
 //! appends, one message after the other.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use fred::{
     interfaces::{ClientLike, EventInterface, PubsubInterface},
-    types::Message as Published,
+    types::{CustomCommand, Message as Published, Value},
+    util::redis_keyslot,
 };
 use parking_lot::Mutex;
 use tokio::{
@@ -66,9 +67,10 @@ struct Listening {
     heard_until: Option<(LogTime, Mark)>,
     /// Beats for which nobody held the lease.
     free_beats: u32,
-    /// The highest time up to which a holder had accounted for everything. Redis may forget it; whoever lived through
-    /// that does not.
-    covered_until: Option<LogTime>,
+    /// A holder had accounted for something. Redis may forget it; whoever lived through that does not.
+    saw_holder: bool,
+    /// An input gap that this pod appended: told once the log is read up to there.
+    gap: Option<(Position, Mark)>,
     /// Settled once the log is read up to that position.
     to_settle: Option<(LogTime, Position)>,
 }
@@ -136,21 +138,25 @@ impl Listener {
                 biased;
                 () = stop.cancelled() => break,
                 _ = beats.tick() => self.beat(&mut listening, &mut messages).await,
-                message = messages.recv() => self.hear_result(message),
+                message = messages.recv() => self.hear_result(message, &mut listening),
             }
         }
-        if let Some(token) = self.holding.send_replace(None) {
-            // Nobody takes it before the append that may be under way has its answer, or is refused.
-            let _ = self.lease.ask(Wish::Give(token, self.covered(&listening))).await;
+        let token = *self.holding.borrow();
+        if let Some(token) = token {
+            let covered = self.covered(&listening);
+            self.lose(token);
+            // An append that may be under way is refused from here on, and done by whoever takes the lease.
+            let _ = self.lease.ask(Wish::Give(token, covered)).await;
         }
     }
 
-    fn hear_result(&self, message: Result<Published, RecvError>) {
+    fn hear_result(&self, message: Result<Published, RecvError>, listening: &mut Listening) {
         match message {
             Ok(message) => self.hear(&message),
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "messages from the channels came faster than they could be taken");
-                self.heard.lock().interrupted();
+                // As good as a broken subscription: the next beat lets the lease go and subscribes anew.
+                listening.subscribed_at_break = None;
             }
             // The client lives as long as this does.
             Err(RecvError::Closed) => {}
@@ -196,17 +202,15 @@ impl Listener {
             // What is appended under a lease that was lost meanwhile is refused by the log.
             return;
         };
-        listening.covered_until = listening.covered_until.max(view.covered_until);
         self.heard.lock().stamp(mark, view.now);
-        if mine.is_some() && !view.held {
-            self.lose();
+        if let Some(token) = mine.filter(|_| !view.held) {
+            self.lose(token);
         }
-        // What was dropped has to be told, and whoever takes the lease does so.
-        if self.heard.lock().overflowed() {
+        // What was dropped has to be told, and whoever takes the lease does so; unless that is under way.
+        if listening.gap.is_none() && self.heard.lock().overflowed() {
             self.let_go().await;
         }
-        let unbroken = self.is_unbroken(listening).await;
-        self.hear_waiting(messages);
+        let unbroken = self.is_unbroken(listening, messages).await;
         if !unbroken {
             // Whoever heard everything meanwhile has the lease from here on, if there is anybody.
             self.heard.lock().interrupted();
@@ -217,15 +221,36 @@ impl Listener {
         }
         listening.heard_until = Some((view.now, self.heard.lock().mark()));
         self.settle(listening, &view);
+        self.tell_what_redis_forgot(listening, &view).await;
         if !view.held && view.free {
             listening.free_beats += 1;
-            let gap = !self.heard.lock().continuity().reaches(listening.covered_until);
+            let gap = !self.heard.lock().continuity().reaches(view.covered_until);
             if !gap || listening.free_beats >= Self::LEAVE_TO_OTHERS_BEATS {
-                self.take(listening.covered_until, messages).await;
+                self.take(listening, messages).await;
             }
         } else {
             listening.free_beats = 0;
         }
+    }
+
+    /// A Redis that lost its data does not know up to when everything was accounted for, and a pod that is new takes that
+    /// for the first start. A pod that lived through it says so, whoever holds the lease.
+    async fn tell_what_redis_forgot(&self, listening: &mut Listening, view: &View) {
+        if view.covered_until.is_some() {
+            listening.saw_holder = true;
+        } else if listening.saw_holder {
+            let gap = InputGap { product_ids: Vec::new(), lease: None };
+            listening.saw_holder = self.append_gap(gap, listening).await.is_err();
+        }
+    }
+
+    async fn append_gap(&self, gap: InputGap, listening: &mut Listening) -> Result<(), Refused> {
+        let mark = self.heard.lock().mark();
+        let position = self.gate.append_gap(gap).await?;
+        tracing::warn!(%position, "messages on the input channels may have been missed; everyone is told");
+        self.metrics.input_gaps.increment(1);
+        listening.gap = Some((position, mark));
+        Ok(())
     }
 
     /// Up to which time everything published is accounted for, if that is known.
@@ -235,9 +260,15 @@ impl Listener {
     }
 
     /// Whether everything published so far was heard.
-    async fn is_unbroken(&self, listening: &Listening) -> bool {
-        let subscribed = |breaks| listening.subscribed_at_break == Some(breaks);
-        subscribed(self.subscriber.breaks()) && self.ping().await && subscribed(self.subscriber.breaks())
+    async fn is_unbroken(
+        &self,
+        listening: &mut Listening,
+        messages: &mut broadcast::Receiver<Published>,
+    ) -> bool {
+        let subscribed = |listening: &Listening| {
+            listening.subscribed_at_break.is_some_and(|breaks| breaks == self.subscriber.breaks())
+        };
+        subscribed(listening) && self.hear_to_now(listening, messages).await && subscribed(listening)
     }
 
     /// Subscribes; what was published before is not heard.
@@ -249,61 +280,89 @@ impl Listener {
         if client.with_options(&once(Self::TIMEOUT)).subscribe(names).await.is_err() {
             return;
         }
-        // Asked for after the last channel was confirmed.
+        // Asked for after the last channel was confirmed, and the events that tell of a connection are read again.
         let Ok(view) = self.lease.ask(Wish::Look).await else { return };
+        if self.subscriber.breaks() != breaks {
+            return;
+        }
         tracing::debug!("listening to the input channels");
         self.heard.lock().subscribed(view.now);
         listening.subscribed_at_break = Some(breaks);
     }
 
-    /// An answer on the subscription's own connection: it comes after every message before it.
-    async fn ping(&self) -> bool {
-        let Ok(client) = self.subscriber.client() else { return false };
-        client.with_options(&once(Self::TIMEOUT)).ping::<String>(None).await.is_ok()
-    }
-
-    /// Takes in what waits to be heard.
-    fn hear_waiting(&self, messages: &mut broadcast::Receiver<Published>) {
+    /// Hears everything published so far: an answer on the subscription's own connection comes after all messages before
+    /// it. False: there was no answer.
+    async fn hear_to_now(
+        &self,
+        listening: &mut Listening,
+        messages: &mut broadcast::Receiver<Published>,
+    ) -> bool {
+        let mut pong = std::pin::pin!(self.ping());
+        // Messages are taken meanwhile: the answer stands behind all that wait.
+        let answered = loop {
+            tokio::select! {
+                answered = &mut pong => break answered,
+                message = messages.recv() => self.hear_result(message, listening),
+            }
+        };
         loop {
             match messages.try_recv() {
                 Ok(message) => self.hear(&message),
-                Err(TryRecvError::Lagged(missed)) => self.hear_result(Err(RecvError::Lagged(missed))),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+                Err(TryRecvError::Lagged(missed)) => {
+                    self.hear_result(Err(RecvError::Lagged(missed)), listening)
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return answered,
             }
         }
     }
 
-    /// Forgets what a holder has accounted for, once the log is read as far as it was then.
+    /// In a cluster a subscription sticks to the node of the client's id, and so must the question.
+    async fn ping(&self) -> bool {
+        let Ok(client) = self.subscriber.client() else { return false };
+        let slot = redis_keyslot(client.id().as_bytes());
+        let ping = CustomCommand::new_static("PING", slot, false);
+        let pong: Result<Value, _> =
+            client.with_options(&once(Self::TIMEOUT)).custom(ping, Vec::<String>::new()).await;
+        pong.is_ok()
+    }
+
+    /// Forgets what a holder has accounted for and what everyone was told, once the log is read as far as it was then.
     fn settle(&self, listening: &mut Listening, view: &View) {
-        let newest = view.covered_until.zip(view.head);
-        let to_settle = listening.to_settle.take().or(newest);
         let applied = *self.applied.borrow();
-        match to_settle {
-            Some((until, position)) if reached(applied, position) => self.heard.lock().settle(until),
+        let read = |position: Position| {
+            applied.is_some_and(|applied| applied.epoch == position.epoch && applied.n >= position.n)
+        };
+        let in_epoch = |position: Position| applied.is_some_and(|applied| applied.epoch == position.epoch);
+        let newest = view.covered_until.zip(view.head);
+        let waiting = listening.to_settle.take().filter(|(_, position)| in_epoch(*position));
+        match waiting.or(newest) {
+            Some((until, position)) if read(position) => self.heard.lock().settle(until),
             not_yet => listening.to_settle = not_yet,
+        }
+        if let Some((_, mark)) =
+            listening.gap.take_if(|(position, _)| read(*position) || !in_epoch(*position))
+        {
+            self.heard.lock().gap_told(mark);
         }
     }
 
     /// Takes the lease, reads the log to its head so that what the last holder appended is struck out, and says where
     /// something may be missing.
-    async fn take(&self, known: Option<LogTime>, messages: &mut broadcast::Receiver<Published>) {
+    async fn take(&self, listening: &mut Listening, messages: &mut broadcast::Receiver<Published>) {
         // Random, so that no two holdings share one, whatever Redis forgets.
         let token = LeaseToken(rand::random());
         let Ok(view) = self.lease.ask(Wish::Take(token)).await else { return };
         if !view.held {
             return;
         }
-        let covered_until = known.max(view.covered_until);
-        match timeout(Self::CATCH_UP, self.take_over(token, covered_until, messages)).await {
-            Ok(true) => {
-                tracing::info!(token = token.0, "appending what the input channels bring");
-                self.metrics.lease_held.set(1.0);
-                self.holding.send_replace(Some(token));
-                self.wake.notify_one();
-            }
-            _ => {
-                let _ = self.lease.ask(Wish::Give(token, None)).await;
-            }
+        let took_over = self.take_over(token, view.covered_until, listening, messages);
+        if let Ok(true) = timeout(Self::CATCH_UP, took_over).await {
+            tracing::info!("appending what the input channels bring");
+            self.metrics.lease_held.set(1.0);
+            self.holding.send_replace(Some(token));
+            self.wake.notify_one();
+        } else {
+            let _ = self.lease.ask(Wish::Give(token, None)).await;
         }
     }
 
@@ -311,50 +370,52 @@ impl Listener {
         &self,
         token: LeaseToken,
         covered_until: Option<LogTime>,
+        listening: &mut Listening,
         messages: &mut broadcast::Receiver<Published>,
     ) -> bool {
-        // Everything published before the lease was taken is heard first.
-        if !self.ping().await {
+        // Everything published before the lease was taken is heard first, and all that was appended is read.
+        if !self.hear_to_now(listening, messages).await || listening.subscribed_at_break.is_none() {
             return false;
         }
-        self.hear_waiting(messages);
         let Ok(head) = self.gate.head().await else { return false };
         self.has_applied(head.position).await;
-        let (take, mark, since) = {
+        let (take, since) = {
             let mut heard = self.heard.lock();
-            (heard.take_over(covered_until), heard.mark(), heard.continuity().since())
+            (heard.take_over(covered_until), heard.continuity().since())
         };
         if take.gap {
             let gap = InputGap { product_ids: Vec::new(), lease: Some(token) };
-            let Ok(position) = self.gate.append_gap(gap).await else { return false };
-            tracing::warn!(%position, "messages on the input channels may have been missed; everyone is told");
-            self.metrics.input_gaps.increment(1);
-            self.has_applied(position).await;
-            self.heard.lock().gap_told(mark);
+            if self.append_gap(gap, listening).await.is_err() {
+                return false;
+            }
         }
         // From here on this pod answers for what is published.
         self.lease.ask(Wish::Hold(token, since)).await.is_ok_and(|view| view.held)
     }
 
+    /// Waits until the log was read up to `position`, or goes on in another epoch.
     async fn has_applied(&self, position: Position) {
-        let mut applied = self.applied.subscribe();
+        let reached = |applied: &Option<Position>| {
+            applied.is_some_and(|applied| applied.epoch != position.epoch || applied.n >= position.n)
+        };
         // The sender lives as long as this does.
-        let _ = applied.wait_for(|applied| reached(*applied, position)).await;
+        let _ = self.applied.subscribe().wait_for(reached).await;
     }
 
     /// Lets a pod that heard everything have the lease.
     async fn let_go(&self) {
         let token = *self.holding.borrow();
         if let Some(token) = token {
+            self.lose(token);
             let _ = self.lease.ask(Wish::Give(token, None)).await;
         }
-        self.lose();
     }
 
-    fn lose(&self) {
-        if self.holding.send_replace(None).is_some() {
+    /// This holding is over; a later one may have begun.
+    fn lose(&self, token: LeaseToken) {
+        if self.holding.send_if_modified(|held| held.take_if(|held| *held == token).is_some()) {
             self.metrics.lease_held.set(0.0);
-            tracing::info!("another pod appends what the input channels bring");
+            tracing::info!("no longer appending what the input channels bring");
         }
     }
 
@@ -392,16 +453,11 @@ impl Listener {
             self.heard.lock().finish(&result);
             match result {
                 Ok(_) | Err(AppendError::KeyReused) => {}
-                Err(AppendError::Fenced) => self.lose(),
+                Err(AppendError::Fenced) => self.lose(token),
                 Err(AppendError::Overloaded { .. } | AppendError::Unavailable { .. }) => {
                     sleep(Self::RETRY).await
                 }
             }
         }
     }
-}
-
-/// Whether the log was read up to `position`; one of another epoch never comes.
-fn reached(applied: Option<Position>, position: Position) -> bool {
-    applied.is_some_and(|applied| applied.epoch != position.epoch || applied.n >= position.n)
 }

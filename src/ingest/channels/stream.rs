@@ -1,7 +1,13 @@
 //! [`StreamReader`]: the input stream `product-events`, for publishers who want at-least-once up to here. The holder of
 //! the lease reads it, in order, and acknowledges an entry only after its append. Never trims it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use fred::{
     error::Error,
@@ -30,6 +36,10 @@ pub struct StreamReader {
     stream: String,
     dead: DeadLetters,
     metrics: Arc<Metrics>,
+    /// The stream cannot be read, and that was logged.
+    failing: AtomicBool,
+    /// An entry could not be read, and that was logged.
+    complained: AtomicBool,
 }
 
 /// An entry as Redis gives it.
@@ -49,6 +59,8 @@ impl StreamReader {
     const READ_MAX: &str = "100";
     /// How long a read waits for an entry, in milliseconds.
     const BLOCK_MS: &str = "500";
+    /// After so long no read of an earlier holder is under way.
+    const LAST_READ: Duration = Duration::from_millis(600);
     /// How long an entry waits that was delivered but not acknowledged, in milliseconds, before it is claimed again.
     const STALE_MS: &str = "30000";
     /// How often stale entries are looked for.
@@ -63,7 +75,8 @@ impl StreamReader {
     /// A reader. `link`: a connection of its own, because a read that waits keeps all behind it waiting.
     pub fn new(gate: Arc<Gate>, link: Link, keys: &Keys, dead: DeadLetters, metrics: Arc<Metrics>) -> Self {
         let stream = ChannelNames::new(&keys.channel("")).stream();
-        Self { gate, link, stream, dead, metrics }
+        let (failing, complained) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { gate, link, stream, dead, metrics, failing, complained }
     }
 
     /// Reads whenever this pod holds the lease, until `stop`.
@@ -87,6 +100,12 @@ impl StreamReader {
     async fn read_while_held(&self, token: LeaseToken) -> Result<std::convert::Infallible, Stopped> {
         self.make_group().await?;
         self.take_up("0", token).await?;
+        // A holder that lives still waits for its last read, and throws away what comes of it.
+        sleep(Self::LAST_READ).await;
+        self.take_up("0", token).await?;
+        if self.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("the input stream is read again");
+        }
         let mut claimed = Instant::now();
         loop {
             if claimed.elapsed() >= Self::CLAIM_EVERY {
@@ -132,13 +151,19 @@ impl StreamReader {
         self.give_up(idle_ms).await?;
         let mut start = "0-0".to_owned();
         loop {
-            let args = [&self.stream, Self::GROUP, Self::CONSUMER, idle_ms, &start, "COUNT", Self::READ_MAX];
+            // Only the ids: a delivery counts for the entry that is taken in, not for those that wait behind it.
+            let count = Self::READ_MAX;
+            let args = [&self.stream, Self::GROUP, Self::CONSUMER, idle_ms, &start, "COUNT", count, "JUSTID"];
             let claimed = self.command("XAUTOCLAIM", false, &args).await?;
-            // [next start, [entry, ...], ...]
+            // [next start, [id, ...], ...]
             let mut parts = claimed.into_array().into_iter();
             start = parts.next().and_then(Value::into_string).unwrap_or_else(|| "0-0".into());
-            for entry in parts.next().map(read_entries).unwrap_or_default() {
-                self.take_in(entry, token).await?;
+            for id in parts.next().map(Value::into_array).unwrap_or_default() {
+                let Some(id) = id.into_string() else { continue };
+                let args = [&self.stream, Self::GROUP, Self::CONSUMER, "0", &id];
+                for entry in read_entries(self.command("XCLAIM", false, &args).await?) {
+                    self.take_in(entry, token).await?;
+                }
             }
             if start == "0-0" {
                 return Ok(());
@@ -200,11 +225,15 @@ impl StreamReader {
 
     async fn set_aside(&self, entry: &StreamEntry, reason: &Unreadable) -> Result<(), Stopped> {
         self.metrics.channel_messages.of("unreadable").increment(1);
-        tracing::warn!(id = %entry.id, %reason, "an entry of the input stream is set aside");
+        if !self.complained.swap(true, Ordering::Relaxed) {
+            tracing::warn!(id = %entry.id, %reason, "an entry of the input stream is set aside; told once");
+        }
         let payload =
             entry.fields.iter().find(|(name, _)| name == "event").map(|(_, value)| value.as_slice());
         let source = Source::Entry { stream: &self.stream, id: &entry.id };
-        self.dead.keep(source, reason, self.gate.clock().now(), payload.unwrap_or_default());
+        // Kept first: acknowledged it is in no other place.
+        let now = self.gate.clock().now();
+        self.dead.keep_now(source, reason, now, payload.unwrap_or_default()).await.map_err(|_| Stopped)?;
         self.acknowledge(&entry.id).await
     }
 
@@ -214,7 +243,9 @@ impl StreamReader {
 
     async fn command(&self, name: &'static str, blocking: bool, args: &[&str]) -> Result<Value, Stopped> {
         self.try_command(name, blocking, args).await.map_err(|error| {
-            tracing::debug!(command = name, error = error.details(), "the input stream cannot be read");
+            if !self.failing.swap(true, Ordering::Relaxed) {
+                tracing::warn!(command = name, error = error.details(), "the input stream cannot be read");
+            }
             Stopped
         })
     }

@@ -53,6 +53,7 @@ struct Meta {
     time: LogTime,
     born: LogTime,
     begun: LogTime,
+    ended: Option<Position>,
     lineage: Lineage,
 }
 
@@ -73,9 +74,10 @@ impl Server {
     fn begin(&mut self, epoch: Epoch, now: LogTime) -> Meta {
         let before = self.data.meta.as_ref().map(|meta| meta.time.next());
         let born = before.map_or(now, |before| before.max(now));
+        let ended = self.data.head();
         self.data.delete_log();
         self.epochs += 1;
-        let meta = Meta { epoch, n: 0, time: born, born, begun: now, lineage: self.lineage.clone() };
+        let meta = Meta { epoch, n: 0, time: born, born, begun: now, ended, lineage: self.lineage.clone() };
         self.data.meta = Some(meta.clone());
         meta
     }
@@ -186,6 +188,7 @@ impl Server {
             log_time: now,
             born: meta.born,
             age: age(meta.begun, clock),
+            ended: meta.ended,
             lineage: meta.lineage,
         }
     }
@@ -212,7 +215,7 @@ impl Data {
         keeps: Keeps,
     ) -> Result<(), StoreError> {
         if at.n <= self.last_id {
-            return Err(StoreError::Inconsistent);
+            return Err(StoreError::Inconsistent(Some(at.epoch)));
         }
         self.last_id = at.n;
         self.log.push_back(Stored { at, log_time, before, content });
