@@ -360,7 +360,9 @@ impl Clients {
 
     /// Whether what came before this batch came to this client.
     fn hole(&mut self, client: Name, came: &Came<'_>) {
-        let Some(at) = came.previous else { return };
+        // What is named may be the pod's floor, which overtakes a batch if the pod remembers less than a window is long.
+        let floor = |at: &Pos| came.cursor.is_some_and(|cursor| cursor.epoch == at.epoch && cursor.n <= at.n);
+        let Some(at) = came.previous.filter(|at| !floor(at)) else { return };
         let before = |event: &&Sent| event.product == came.product && event.line < came.line;
         let Some(event) = self.facts.standing_at(at).filter(before) else { return };
         let Some(shelf) = self.shelves.get(&(client, came.product)) else { return };

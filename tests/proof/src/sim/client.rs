@@ -39,7 +39,7 @@ impl Habits {
     pub(super) fn throw(dice: &mut Dice) -> Self {
         Self {
             announced: dice.percent(60),
-            reads_ms: dice.pick(&[0, 0, 0, 0, 15, 60]),
+            reads_ms: dice.pick(&[0, 0, 0, 15, 60, 200]),
             stays_ms: dice.pick(&[500, 1_500, 4_000, 60_000]),
             forgets: dice.pick(&[0, 0, 0, 30]),
             lifts: dice.percent(50),
@@ -171,7 +171,7 @@ impl Client {
         let all: Vec<_> = self.wanted.iter().map(|i| product_id(*i)).collect();
         self.join(live, all).await;
         loop {
-            let moves = Duration::from_millis(self.dice.between(200, 5_000));
+            let moves = Duration::from_millis(self.dice.between(50, 3_000));
             let waits = live.asked.first().map(|since| *since + ANSWER_TIMEOUT);
             tokio::select! {
                 biased;

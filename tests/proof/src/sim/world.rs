@@ -270,7 +270,7 @@ pub(super) fn throw(dice: &mut Dice) -> (Figures, Config, usize) {
         publishers: dice.between(1, 3) as usize,
         active_ms: dice.between(4_000, 14_000),
         pace_ms: dice.pick(&[20, 60, 150, 400, 1_000]),
-        queue_max: dice.pick(&[512, 512, 24, 12]),
+        queue_max: dice.pick(&[512, 512, 24, 8]),
         orderly: dice.percent(50),
     };
     let flags = HashMap::from([("INTERNAL_API_KEY", "a-key-that-only-the-simulation-knows-0123".to_owned())]);
