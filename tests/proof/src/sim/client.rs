@@ -9,12 +9,12 @@ use std::{
 };
 
 use serde::Deserialize;
-use shelfcast::model::{Position, ProductId};
+use shelfcast::model::{LogTime, Position, ProductId};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     dice::Dice,
-    wire::{Message, Session, Wire, WireLane},
+    wire::{Message, Session, Wanted, Wire, WireLane},
     world::{Pod, World, product_id},
 };
 use crate::history::{Answer, Name, Names, Op, Pos};
@@ -31,6 +31,8 @@ pub(super) struct Habits {
     pub(super) forgets: u64,
     /// It moves its positions along with the positions it is told for the whole connection.
     pub(super) lifts: bool,
+    /// It says where it was by timestamps of batches.
+    stamps: bool,
     /// It goes for good once faults are over, or before.
     pub(super) leaves: bool,
 }
@@ -43,6 +45,7 @@ impl Habits {
             stays_ms: dice.pick(&[500, 1_500, 4_000, 60_000]),
             forgets: dice.pick(&[0, 0, 0, 30]),
             lifts: dice.percent(50),
+            stamps: dice.percent(25),
             leaves: dice.percent(5),
         }
     }
@@ -60,6 +63,8 @@ pub(super) struct Client {
     pub(super) connections: u64,
     /// Where it stands; none for a product that it never joined.
     positions: BTreeMap<ProductId, Position>,
+    /// The newest batch of each product: its cursor and its timestamp, which names the same place.
+    stamps: BTreeMap<ProductId, (Position, LogTime)>,
 }
 
 /// A connection as the client sees it.
@@ -82,7 +87,16 @@ impl Client {
         habits: Habits,
         wanted: BTreeSet<usize>,
     ) -> Self {
-        Self { world, dice, name, habits, wanted, connections: 0, positions: BTreeMap::new() }
+        Self {
+            world,
+            dice,
+            name,
+            habits,
+            wanted,
+            connections: 0,
+            positions: BTreeMap::new(),
+            stamps: BTreeMap::new(),
+        }
     }
 
     pub(super) async fn run(mut self, until: tokio_util::sync::CancellationToken) {
@@ -223,18 +237,23 @@ impl Client {
 
     /// Joins, and says where it was if it knows.
     async fn join(&mut self, live: &mut Live, products: Vec<ProductId>) {
-        let wanted: Vec<_> =
-            products.into_iter().map(|p| (p.clone(), self.positions.get(&p).copied())).collect();
-        for (product, since) in &wanted {
-            self.note_join(live, product, *since);
+        let wanted: Vec<_> = products.into_iter().map(|product| self.wish(product)).collect();
+        for wish in &wanted {
+            self.note_join(live, &wish.product, wish.since);
         }
         live.asked.push(Instant::now());
         self.travel(&live.pod).await;
-        if wanted.iter().all(|(_, since)| since.is_none()) && self.dice.percent(50) {
-            live.session.join_product(wanted.into_iter().map(|(product, _)| product).collect());
+        if wanted.iter().all(|wish| wish.since.is_none()) && self.dice.percent(50) {
+            live.session.join_product(wanted.into_iter().map(|wish| wish.product).collect());
         } else {
             live.session.join_products(wanted);
         }
+    }
+
+    fn wish(&self, product: ProductId) -> Wanted {
+        let since = self.positions.get(&product).copied();
+        let stamp = self.stamps.get(&product).filter(|(at, _)| self.habits.stamps && Some(*at) == since);
+        Wanted { stamp: stamp.map(|(_, stamp)| *stamp), since, product }
     }
 
     fn note_join(&self, live: &Live, product: &ProductId, since: Option<Position>) {
@@ -333,6 +352,9 @@ impl Client {
             self.positions.insert(product, cursor);
             return;
         }
+        if let Some(stamp) = LogTime::parse(batch.timestamp) {
+            self.stamps.insert(product.clone(), (cursor, stamp));
+        }
         if !batch.replay {
             self.ask_if_behind(live, &product, previous).await;
         }
@@ -363,6 +385,7 @@ pub(super) struct Batch<'a> {
     #[serde(rename = "productId")]
     pub(super) product: &'a str,
     pub(super) cursor: &'a str,
+    timestamp: &'a str,
     #[serde(rename = "previousCursor")]
     pub(super) previous: &'a str,
     #[serde(default)]

@@ -12,6 +12,7 @@ use super::{
     server::{Data, Power},
     world::{Pod, World, product_id},
 };
+use crate::history::Op;
 
 /// How long after the store is back every pod takes events again (scoreboard row 3).
 const TAKES_AGAIN: Duration = Duration::from_secs(1);
@@ -91,7 +92,7 @@ fn throw(dice: &mut Dice, splits: bool, orderly: bool) -> Fault {
     let lasts = dice.pick(&[100, 400, 1_500, 4_000]);
     let lags = dice.pick(&[0, 1, 100, 500, 2_000]);
     let down = dice.between(1, 2_500);
-    match dice.index(if splits { 19 } else { 22 }) {
+    match dice.index(if splits { 20 } else { 24 }) {
         0 => Fault::Failover { lags, down },
         // Without a lineage only readers know what was there, so they must have read it: nothing else may be wrong.
         1 if orderly => Fault::Blind { lags: lags + 200, unseen: dice.between(1, 2_500) },
@@ -111,7 +112,9 @@ fn throw(dice: &mut Dice, splits: bool, orderly: bool) -> Fault {
         5 => Fault::FlushAll,
         6 => Fault::DeleteLog,
         7 => Fault::DeleteHead,
-        8 => Fault::Tamper { by: dice.between(1, 30) },
+        // Only a reader that lives through it can find it out.
+        8 if orderly => Fault::Tamper { by: dice.between(1, 30) },
+        8 => Fault::DeleteHead,
         9 => Fault::Trim { to: dice.index(6), unread: dice.pick(&[0, 300, 1_000]) },
         10 => Fault::Freeze { lasts },
         11 => {
@@ -128,8 +131,9 @@ fn throw(dice: &mut Dice, splits: bool, orderly: bool) -> Fault {
         16 => Fault::Pause { lasts },
         17 => dice.pick(&[Fault::CutClients, Fault::Numb { lasts }]),
         18 if splits => Fault::Split { lags, lasts: dice.between(200, 6_000) },
-        18 => Fault::InputGap { known: dice.percent(50) },
-        19 | 20 => Fault::Crash { down },
+        18 | 19 => Fault::InputGap { known: dice.percent(50) },
+        20 if orderly => Fault::Blind { lags: lags + 200, unseen: dice.between(1, 2_500) },
+        20..=22 => Fault::Crash { down },
         _ => Fault::Drain { down, lingers: dice.pick(&[0, 50]) },
     }
 }
@@ -275,12 +279,39 @@ impl World {
             Fault::Numb { lasts } => *self.numb_until.lock() = Instant::now() + ms(lasts),
             Fault::InputGap { known } => {
                 let Some(pod) = self.any_pod(dice) else { return };
-                let product_ids = if known { vec![product_id(0)] } else { Vec::new() };
-                // Whether it was taken does not matter here: nothing was published.
-                let _ = pod.log.append_gap(InputGap { product_ids, lease: None }).await;
+                self.input_gap(&pod, known, dice).await;
             }
         }
         self.recorder.fault(&format!("over: {fault:?}"));
+    }
+
+    /// What an input lost is written down as an event of each product that it may have been about, of a type that never
+    /// comes: only the word to refetch makes up for it.
+    async fn input_gap(&self, pod: &Pod, known: bool, dice: &mut Dice) {
+        const IDS: u64 = 1 << 50;
+        let products = if known { 1 } else { self.figures.products };
+        let ids: Vec<_> = (0..products).map(|_| IDS + dice.next() % IDS).collect();
+        for (i, id) in ids.iter().enumerate() {
+            self.recorder.note(|names| Op::Publish {
+                id: *id,
+                product: names.of(product_id(i).as_str()),
+                kind: names.of("lost by an input"),
+                request: *id,
+            });
+        }
+        let product_ids = if known { vec![product_id(0)] } else { Vec::new() };
+        let appended = pod.log.append_gap(InputGap { product_ids, lease: None }).await;
+        for id in ids {
+            self.recorder.note(|names| match appended {
+                Ok(at) => Op::Accepted {
+                    request: id,
+                    ids: vec![id],
+                    cursor: names.position(&at.to_string()),
+                    duplicate: false,
+                },
+                Err(_) => Op::Unknown { request: id },
+            });
+        }
     }
 
     /// What a replica has whose link breaks now, in so many milliseconds from here.

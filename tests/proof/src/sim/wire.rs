@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use shelfcast::{
     fanout::{Delivery, Hub, IfAhead, Lane, Outcome, Parcel, PositionBeat, Resync, Subscriber},
     index::Since,
-    model::{Position, ProductId},
+    model::{LogTime, Position, ProductId},
     tasks::Tasks,
     telemetry::Transport,
 };
@@ -138,15 +138,25 @@ pub(super) struct Session {
     pub(super) tasks: Tasks,
 }
 
+/// A product that a client wants to join.
+pub(super) struct Wanted {
+    pub(super) product: ProductId,
+    /// Where it was.
+    pub(super) since: Option<Position>,
+    /// The timestamp of the batch that brought it there, if it says that instead.
+    pub(super) stamp: Option<LogTime>,
+}
+
 type Ahead = Vec<(ProductId, Position)>;
 
 impl Session {
     /// `join_products`.
-    pub(super) fn join_products(&self, wanted: Vec<(ProductId, Option<Position>)>) {
+    pub(super) fn join_products(&self, wanted: Vec<Wanted>) {
         let (mut results, mut ahead) = (Vec::new(), Vec::new());
         self.subscriber.opening();
-        for (product, since) in wanted {
-            let joined = self.hub.join(&self.subscriber, &product, since.map(Since::Cursor), IfAhead::Wait);
+        for Wanted { product, since, stamp } in wanted {
+            let said = stamp.map(Since::Time).or(since.map(Since::Cursor));
+            let joined = self.hub.join(&self.subscriber, &product, said, IfAhead::Wait);
             note(&mut results, &mut ahead, product, since, joined.ok());
         }
         self.subscriber.opened();
