@@ -58,7 +58,8 @@ async fn read_epoch(
         match tail.next().await? {
             Tailed::Entries(entries) => {
                 if let Some(first) = entries.first().filter(|_| nothing_yet) {
-                    index.start_behind(Head { position: applied, log_time: first.log_time });
+                    let start = Head { position: applied, log_time: first.log_time };
+                    index.start_behind(start, head.log_time);
                     nothing_yet = false;
                 }
                 index.recover(&entries);

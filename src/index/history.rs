@@ -75,14 +75,29 @@ impl Index {
 
     /// An index that will learn what comes behind `start`.
     pub fn new(config: IndexConfig, clock: Clock, start: Head) -> Self {
-        Self {
+        let index = Self {
             config,
             clock,
             progress: RwLock::new(Progress::starting(start.position, start.log_time)),
             applied: watch::Sender::new(start.position),
             products: DashMap::new(),
             by_age: Mutex::default(),
+        };
+        *index.progress.write() = index.starting(start, start.log_time);
+        index
+    }
+
+    /// A beginning at `start`, when the log's time is `now`.
+    ///
+    /// A log whose clock was set back has entries that seem older than what was told of another epoch. Then nothing that
+    /// is said in times of before can be answered, unless it names an entry.
+    fn starting(&self, start: Head, now: LogTime) -> Progress {
+        let mut progress = Progress::starting(start.position, start.log_time);
+        let clock = self.clock.now();
+        if clock > now.plus_secs(Self::SKEW_SECS) {
+            progress.floor_time = clock;
         }
+        progress
     }
 
     /// How far this pod is.
@@ -213,9 +228,10 @@ impl Index {
         self.applied.send_replace(to);
     }
 
-    /// Begins behind `start` instead: nothing up to there was kept. Only before anything was recorded.
-    pub fn start_behind(&self, start: Head) {
-        *self.progress.write() = Progress::starting(start.position, start.log_time);
+    /// Begins behind `start` instead: nothing up to there was kept. Only before anything was recorded. `now`: the log's
+    /// time.
+    pub fn start_behind(&self, start: Head, now: LogTime) {
+        *self.progress.write() = self.starting(start, now);
         self.applied.send_replace(start.position);
     }
 
@@ -231,7 +247,8 @@ impl Index {
     /// Starts over: every position so far is void.
     pub fn reset(&self, head: Head) {
         let start = head.position.epoch.at(0);
-        *self.progress.write() = Progress::starting(start, head.log_time);
+        let began = Head { position: start, log_time: head.log_time };
+        *self.progress.write() = self.starting(began, head.log_time);
         self.products.clear();
         *self.by_age.lock() = ByAge::default();
         self.applied.send_replace(start);
@@ -258,7 +275,7 @@ impl Index {
         let mut progress = self.progress.write();
         if progress.epoch == oldest.at.epoch && progress.floor_n < oldest.at.n {
             progress.floor_n = oldest.at.n;
-            progress.floor_time = oldest.log_time;
+            progress.floor_time = progress.floor_time.max(oldest.log_time);
         }
         drop(progress);
         if let Some(mut entries) = self.products.get_mut(&oldest.event.product_id) {

@@ -209,3 +209,30 @@ fn retention_by_time_lets_the_oldest_go() {
     assert_eq!(index.progress().floor_n, 2, "both are older than ten seconds");
     assert_eq!(index.resume(&product(0), text(epoch().at(1))), Answer::Resync(ResyncReason::Expired));
 }
+
+/// Found by the simulation: the server came back without data and with its clock an hour back.
+#[tokio::test(start_paused = true)]
+async fn a_timestamp_of_another_epoch_is_not_answered_by_a_log_whose_clock_went_back() {
+    let config = IndexConfig { retention_secs: 86_400, events_max: 100, bytes_max: usize::MAX };
+    let hour_ahead = Clock::from_tokio(log_time(0).plus_secs(3_600));
+    let head = Head { position: epoch().at(0), log_time: log_time(0) };
+    let told_before = Since::Time(log_time(0).plus_secs(3_595));
+    let refetch = Answer::Resync(ResyncReason::Expired);
+    for started_later in [false, true] {
+        let index = Index::new(config, hour_ahead, head);
+        if started_later {
+            index.start_behind(head, log_time(0));
+        } else {
+            index.reset(head);
+        }
+        for n in 1..=3 {
+            index.recover(&[entry(n, 0)]);
+        }
+        assert_eq!(index.resume(&product(0), told_before), refetch);
+        assert_eq!(
+            index.resume(&product(0), Since::Time(log_time(3))),
+            Answer::UpToDate,
+            "it names an entry"
+        );
+    }
+}
