@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 
 .PHONY: help run check test soak bench setup
-.PHONY: prerequisites compiler check-rust check-dependencies check-javascript test-rust test-sim test-e2e
+.PHONY: prerequisites compiler check-rust check-dependencies check-javascript test-rust test-sim test-e2e test-chaos soak-sim soak-chaos
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -19,12 +19,22 @@ run: prerequisites compiler ## Start the gateway on port 3003, built for release
 
 check: prerequisites compiler check-rust check-dependencies check-javascript ## Format, lints, docs, dependencies, JavaScript syntax: everything but running it
 
-test: setup test-rust test-sim test-e2e ## Set up what the tests need, then run every test there is
+test: setup test-rust test-sim test-e2e test-chaos ## Set up what the tests need, then run every test there is
 
 SOAK_FROM ?= 1
 SOAK_SEEDS ?= 200000
 
-soak: prerequisites compiler ## Play 200,000 simulated runs with faults (hours); goes on with SOAK_FROM=<seed>
+soak: setup soak-chaos soak-sim ## Break real servers for an hour, then play 200,000 simulated runs (hours; goes on with SOAK_FROM=<seed>)
+
+soak-chaos:
+	@echo 'soak: building the gateway for release (cargo build --release --workspace)'
+	@cargo build --release --workspace --quiet
+	@echo 'soak: every fault, as often as docs/reliability.md says (npm run chaos in tests/e2e)'
+	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
+	cd tests/e2e && SHELFCAST_BIN="$$target/release/shelfcast" SHELFCAST_PROOF="$$target/release/shelfcast-proof" \
+	npm run --silent chaos -- all
+
+soak-sim:
 	@echo 'soak: $(SOAK_SEEDS) simulated runs from seed $(SOAK_FROM) (shelfcast-proof sim)'
 	@cargo run --release --quiet --package shelfcast-proof -- sim --from $(SOAK_FROM) --seeds $(SOAK_SEEDS)
 
@@ -95,3 +105,10 @@ test-e2e:
 	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
 	browser=$$(tests/setup browser) && \
 	cd tests/e2e && SHELFCAST_BIN="$$target/debug/shelfcast" CHROMIUM="$$browser" npm test
+
+# The same faults as `make soak` on real processes, a few times each. Histories of failed runs stay in the temporary folder.
+test-chaos:
+	@echo 'test: real servers broken under load (npm run chaos in tests/e2e)'
+	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
+	cd tests/e2e && SHELFCAST_BIN="$$target/debug/shelfcast" SHELFCAST_PROOF="$$target/debug/shelfcast-proof" \
+	npm run --silent chaos -- all --short

@@ -112,8 +112,8 @@ export class ChaosProxy {
       downBytes: 0,
       dropsLeft: 0,
       reset() {
-        near.resetAndDestroy();
-        far.resetAndDestroy();
+        endAbruptly(near);
+        endAbruptly(far);
       },
     };
     this.#connections.add(connection);
@@ -129,7 +129,8 @@ export class ChaosProxy {
   async #carry(from, to, way, connection) {
     let arrival = Promise.resolve();
     try {
-      for await (const chunk of from) {
+      // The end of one way is not the end of the other: the iterator must not destroy the socket with the stream.
+      for await (const chunk of from.iterator({ destroyOnReturn: false })) {
         if (this.#takesAway(chunk, way, connection)) continue;
         await this.#pace(chunk, to, piece => {
           const { delayMs } = this.#rules;
@@ -195,6 +196,12 @@ export class ChaosProxy {
 
 function freshRules() {
   return { delayMs: 0, bytesPerSecond: Infinity, swallow: { up: false, down: false }, cutAfterBytes: Infinity, dropChunks: 0 };
+}
+
+/** A reset. Not where the end of the stream was sent already: Node 20 would spin for ever on such a socket. */
+function endAbruptly(socket) {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** Settles when the receiver has taken it, or is gone. */
