@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{BatchConfig, Closed, Windows};
@@ -66,6 +66,8 @@ impl Batcher {
 
     /// Runs until `drain` is cancelled; then reads on to the head of the log, flushes every window and returns.
     pub async fn run(mut self, drain: CancellationToken) {
+        // Windows close in time also while the log cannot be read.
+        let mut read_from = Instant::now();
         loop {
             let deadline = self.windows.next_deadline();
             tokio::select! {
@@ -74,14 +76,14 @@ impl Batcher {
                     let closed = self.windows.expire(Instant::now());
                     self.leave(closed).await;
                 }
-                read = self.tail.next() => match read {
+                read = read_after(read_from, &mut *self.tail) => match read {
                     Ok(tailed) => {
                         self.note(None);
                         self.take(tailed).await;
                     }
                     Err(error) => {
                         self.note(Some(error));
-                        sleep(Self::RETRY).await;
+                        read_from = Instant::now() + Self::RETRY;
                     }
                 },
                 () = drain.cancelled() => break,
@@ -156,4 +158,12 @@ impl Batcher {
         }
         self.downstream.covered(self.windows.covered(), self.windows.pending_count());
     }
+}
+
+/// Cancel safe, as the tail is.
+async fn read_after(moment: Instant, tail: &mut dyn Tail) -> Result<Tailed, LogError> {
+    if moment > Instant::now() {
+        sleep_until(moment).await;
+    }
+    tail.next().await
 }

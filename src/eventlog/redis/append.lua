@@ -1,7 +1,7 @@
 -- Appends events: all of them or none.
 --
 -- A script is atomic, but it is not rolled back: what was written before an error stays. So whatever may be refused
--- comes first (lease, claims, the first XADD), and the claims come last: a claim without its event would answer the
+-- comes first (lease, claims, the first XADD; a new epoch may begin before, which loses nothing), and the claims last: a claim without its event would answer the
 -- publisher's retry with "duplicate" and lose the event.
 --
 -- KEYS[3]  the lease; KEYS[4]: what its holder appended last; KEYS[5..]: the request's claim if there is one, then those
