@@ -106,8 +106,7 @@ fn throw(dice: &mut Dice, splits: bool, orderly: bool) -> Fault {
                 1 => Keeps::Older(lags),
                 _ => Keeps::Everything,
             },
-            // Who lost in a split is found out by log times, for which clocks must agree within two seconds.
-            clock_back_secs: if splits { 0 } else { dice.pick(&[0, 0, 3, 3_600]) },
+            clock_back_secs: dice.pick(&[0, 0, 3, 3_600]),
         },
         5 => Fault::FlushAll,
         6 => Fault::DeleteLog,
