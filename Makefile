@@ -24,7 +24,7 @@ test: setup test-rust test-sim test-e2e test-chaos ## Set up what the tests need
 SOAK_FROM ?= 1
 SOAK_SEEDS ?= 200000
 
-soak: setup soak-chaos soak-sim ## Break real servers for an hour, then play 200,000 simulated runs (hours; goes on with SOAK_FROM=<seed>)
+soak: setup soak-chaos soak-sim ## Break real servers, then play 200,000 simulated runs (hours; make soak-sim SOAK_FROM=<seed> goes on)
 
 soak-chaos:
 	@echo 'soak: building the gateway for release (cargo build --release --workspace)'

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{RedisServer, Stream, TestApp};
 
-/// A pod takes the lease within three beats of a quarter second, or once a dead holder's three seconds are over.
+/// A pod takes the lease within a second, or once a dead holder's three seconds are over.
 const SOON: Duration = Duration::from_secs(10);
 
 /// Pods that share a Redis, one of which holds the lease.

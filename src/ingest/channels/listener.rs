@@ -1,7 +1,7 @@
 //! [`Listener`]: hears the input channels and, while this pod holds the lease, appends what was heard. Decides nothing
 //! about what may be missing: [`Heard`] does.
 //!
-//! Two tasks share it. [`Listener::listen`] hears, and asks four times a second how the lease stands; [`Listener::append`]
+//! Two tasks share it. [`Listener::listen`] hears, and asks ten times a second how the lease stands; [`Listener::append`]
 //! appends, one message after the other.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -76,14 +76,15 @@ struct Listening {
 }
 
 impl Listener {
-    /// How often the lease is looked at.
-    const BEAT: Duration = Duration::from_millis(250);
+    /// How often the lease is looked at. A new holder's first word of what is accounted for takes two beats to reach the
+    /// others; should it end before, its successor cannot tell what was appended, and appends some of it twice.
+    const BEAT: Duration = Duration::from_millis(100);
     /// How long a subscription may take, or an answer on its connection.
     const TIMEOUT: Duration = Duration::from_secs(1);
     /// How long a new holder reads on to the log's head. Less than the lease lasts.
     const CATCH_UP: Duration = Duration::from_millis(1_500);
     /// Beats for which a pod that has a gap leaves the lease to one that has none.
-    const LEAVE_TO_OTHERS_BEATS: u32 = 3;
+    const LEAVE_TO_OTHERS_BEATS: u32 = 6;
     /// Between two tries to append.
     const RETRY: Duration = Duration::from_millis(100);
 
