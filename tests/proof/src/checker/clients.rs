@@ -25,7 +25,7 @@ struct Conn {
 struct Room {
     /// When it was last asked for.
     asked: u32,
-    /// What was missed is asked for, and the answer is still to come: until then a batch may show a hole. Clients of the
+    /// What was missed is asked for, and the answer is still to come: until then a live batch may show a hole. Clients of the
     /// original events join first and ask then.
     asking: bool,
     /// The newest live batch, and the epoch before that one's.
@@ -333,7 +333,7 @@ impl Clients {
         if came.replay {
             self.report.counts.replays += came.events.len() as u64;
         }
-        if !asking {
+        if came.replay || !asking {
             self.hole(client, came);
         }
         self.contents(pod, came, live);
