@@ -207,6 +207,15 @@ fn a_chain_that_jumps_over_an_owed_event_is_a_hole() {
 }
 
 #[test]
+fn a_position_that_was_another_event_before_a_fork_is_no_hole() {
+    let other = r#""op":"publish","id":9,"product":"p","type":"sale_update","request":9
+        "op":"unknown","request":9
+        "#;
+    let before_the_fork = batch("c1", "e.1", "e.0", &[9]).replace("price_update", "sale_update");
+    assert_eq!(parts(&[OPENING, other, ONE, TWO, &before_the_fork, &batch("c1", "e.2", "e.1", &[2])]), []);
+}
+
+#[test]
 fn an_event_taken_on_both_sides_of_a_split_is_one_event() {
     let twice = ONE.to_owned()
         + r#""op":"accepted","request":1,"ids":[1],"cursor":"f.8","duplicate":false

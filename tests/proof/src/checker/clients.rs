@@ -438,7 +438,9 @@ impl Clients {
 
     pub(super) fn finish(mut self, names: &Names) -> Report {
         let contested: HashSet<Pos> = self.conflicts.iter().map(|conflict| conflict.at).collect();
-        for hole in self.holes.iter().filter(|hole| !contested.contains(&hole.at)) {
+        // After a fork the batch before may have been of another event at that position.
+        let other = |hole: &Hole| self.delivered.get(&hole.at).is_some_and(|came| came.event != hole.event);
+        for hole in self.holes.iter().filter(|hole| !contested.contains(&hole.at) && !other(hole)) {
             self.report.note(Kind::Hole, &hole.lines, || {
                 let (client, at) = (names.text(hole.client), names.cursor(hole.at));
                 format!(
