@@ -110,6 +110,14 @@ fn encoding(c: &mut Criterion) {
 struct Sink;
 
 impl Lane for Sink {
+    fn is_flushed(&self) -> bool {
+        true
+    }
+
+    fn close(&self) {}
+
+    fn cut(&self) {}
+
     fn transport(&self) -> Transport {
         Transport::SocketIo
     }
@@ -138,6 +146,8 @@ fn hub(budget: Option<NonZeroU32>) -> Hub {
     let index = IndexConfig { retention_secs: 600, events_max: 100_000, bytes_max: 256 << 20 };
     let index = Index::new(index, clock, Head { position: start(), log_time: clock.now() });
     let config = HubConfig {
+        sessions_max: 100_000,
+        sessions_per_address_max: None,
         products_max: 200,
         batch_events_max: 100,
         batch_bytes_max: 262_144,

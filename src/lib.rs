@@ -19,12 +19,12 @@
 //! - [`index`]: what changed when, for those who come back.
 //! - [`fanout`]: who listens to what (the hub), and the two transports.
 //! - [`config`], [`app`], [`cli`]: settings, wiring, commands.
-//! - [`redis`], [`web`], [`net`], [`telemetry`], [`tasks`], [`clock`]: kits with no opinion about the flow.
+//! - [`redis`], [`web`], [`net`], [`telemetry`], [`tasks`], [`rate`], [`clock`]: kits with no opinion about the flow.
 //!
 //! # The import rule
 //!
 //! Imports go one way; left never imports right (`tests/tidy.rs` keeps this):
-//! `model < clock, telemetry < tasks < redis, web, net < eventlog < { ingest | batch | index } < fanout < config < app < cli`.
+//! `model < clock, rate, telemetry < tasks < redis, web, net < eventlog < { ingest | batch | index } < fanout < config < app < cli`.
 
 pub mod app;
 pub mod batch;
@@ -37,6 +37,7 @@ pub mod index;
 pub mod ingest;
 pub mod model;
 pub mod net;
+pub mod rate;
 pub mod redis;
 pub mod tasks;
 pub mod telemetry;

@@ -23,6 +23,11 @@ impl Tasks {
         }
     }
 
+    /// A group that can be ended apart; ending this one ends it too. Who dies there has died here.
+    pub fn part(&self) -> Self {
+        Self { tracker: TaskTracker::new(), stop: self.stop.child_token(), died: Arc::clone(&self.died) }
+    }
+
     /// Spawns work that the gateway cannot live without. If it panics, or returns before [`stop`](Self::stop),
     /// [`died`](Self::died) names it and the process is expected to end: a gateway that still answers but no
     /// longer delivers is the worst kind of outage.

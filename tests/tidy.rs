@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 /// A module imports only what stands before its group (see `src/lib.rs`).
 const LAYERS: &[&[&str]] = &[
     &["model"],
-    &["clock", "telemetry"],
+    &["clock", "rate", "telemetry"],
     &["tasks"],
     &["redis", "web", "net"],
     &["eventlog"],

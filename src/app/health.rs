@@ -101,6 +101,11 @@ impl Health {
         matches!(self.state(), State::Ready | State::LogAway)
     }
 
+    /// Whether this process is on its way out.
+    pub(super) fn is_draining(&self) -> bool {
+        self.state() == State::Draining
+    }
+
     /// The answer of `/health`, with our own fields or without.
     pub(super) fn report(&self, detailed: bool) -> Report {
         let counts = self.hub.counts();

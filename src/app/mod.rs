@@ -1,6 +1,7 @@
 //! The application: the stages wired into the pipeline, and their life from start to drain.
 
 mod board;
+mod drain;
 mod health;
 mod inputs;
 mod recovery;
@@ -8,7 +9,7 @@ mod router;
 mod starting;
 mod taps;
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use axum::Router;
 use metrics_exporter_prometheus::BuildError;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::starting::answer_while_starting;
 use self::{
     board::RedisBulletin,
+    drain::cut_rest,
     health::{Health, watch_head},
     inputs::Inputs,
     recovery::{Recovered, recover},
@@ -27,14 +29,17 @@ use self::{
 use crate::{
     batch::{Batcher, Downstream},
     clock::Clock,
-    config::{Config, RedisSettings},
+    config::{Config, DrainConfig, RedisSettings},
     eventlog::{
         EventLog, MemoryLog,
         redis::{RedisStore, SharedLog, Unfit},
     },
     fanout::{Bulletin, Hub, SILENT_AFTER, run_audience, run_beats, run_debts, socketio},
-    ingest::{Gate, http::NotifyDoor},
-    net::{Connection, GuardedListener},
+    ingest::{
+        Gate,
+        http::{Load, NotifyDoor},
+    },
+    net::{Connections, Deadlines, GuardedListener, Seats, serve},
     redis::{Board, Link, RedisConfig},
     tasks::Tasks,
     telemetry::Metrics,
@@ -52,6 +57,9 @@ pub struct App {
     metrics: Arc<Metrics>,
     batcher: Batcher,
     inputs: Option<Inputs>,
+    connections: Arc<Connections>,
+    /// No new connection is accepted any more.
+    closing: CancellationToken,
     tasks: Tasks,
     log: Arc<dyn EventLog>,
     board: Option<Arc<dyn Bulletin>>,
@@ -72,16 +80,10 @@ pub enum AppError {
     /// Redis cannot keep the log.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// Serving failed.
-    #[error("serving failed: {0}")]
-    Serve(#[from] io::Error),
     /// A part without which nothing is delivered has ended.
     #[error("the task `{0}` ended")]
     TaskDied(&'static str),
 }
-
-/// How long closing sockets may take: one that stopped reading never closes by itself.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl App {
     /// Wires a gateway on the log that the settings name. With Redis it waits until Redis is there.
@@ -136,6 +138,7 @@ impl App {
             gate: Arc::clone(&gate),
             keys: config.api_keys.clone(),
             failures: FailureLimiter::default(),
+            load: Load::default(),
         };
         let routes = router::Routes {
             door: Arc::new(door),
@@ -148,7 +151,23 @@ impl App {
         };
         let public = routes.public(socketio);
         let admin = config.admin.is_some().then(|| routes.admin());
-        Ok(Self { public, admin, io, gate, hub, health, metrics, batcher, inputs, tasks, log, board: None })
+        let connections = connections(config, &metrics);
+        Ok(Self {
+            public,
+            admin,
+            io,
+            gate,
+            hub,
+            health,
+            metrics,
+            batcher,
+            inputs,
+            connections,
+            closing: CancellationToken::new(),
+            tasks,
+            log,
+            board: None,
+        })
     }
 
     /// With the board where gateways that share a log tell each other how many viewers they have.
@@ -166,57 +185,52 @@ impl App {
         self.admin.clone()
     }
 
-    /// Serves until `shutdown` resolves, then drains: what was accepted leaves before the process does.
+    /// Serves until `shutdown` resolves, then drains as it says: what was accepted leaves before the process does.
     pub async fn run(
         self,
         listener: TcpListener,
         admin: Option<TcpListener>,
-        shutdown: impl Future<Output = ()> + Send,
+        shutdown: impl Future<Output = DrainConfig> + Send,
     ) -> Result<(), AppError> {
-        let (public, admin_router) = (self.public.clone(), self.admin.clone());
-        let written = self.metrics.flush_to_written.clone();
+        let (closing, connections) = (self.closing.clone(), Arc::clone(&self.connections));
+        let serving = serve(
+            GuardedListener::new(listener, Arc::clone(&connections)),
+            self.public.clone(),
+            closing.clone(),
+        );
+        let serving_admin = serve_admin(admin, self.admin.clone(), Arc::clone(&self.metrics), closing);
+        let watching = Arc::clone(&connections).watch(CancellationToken::new());
+        let mut serving = std::pin::pin!(async {
+            tokio::select! { ((), ()) = async { tokio::join!(serving, serving_admin) } => {}, () = watching => {} }
+        });
         let running = self.start();
 
-        let closing = CancellationToken::new();
-        let listener = GuardedListener::new(listener, written);
-        let service = public.into_make_service_with_connect_info::<Connection>();
-        let graceful = closing.clone().cancelled_owned();
-        let serving = async move { axum::serve(listener, service).with_graceful_shutdown(graceful).await };
-        let serving_admin = serve_admin(admin, admin_router, closing.clone());
-        let mut serving = std::pin::pin!(async { tokio::try_join!(serving, serving_admin).map(|_| ()) });
-
-        let died = tokio::select! {
-            served = &mut serving => return Ok(served?),
-            name = running.tasks.died() => Some(name),
-            () = shutdown => None,
+        let (drain, died) = tokio::select! {
+            () = &mut serving => return Ok(()),
+            name = running.tasks.died() => (DrainConfig::AT_ONCE, Some(name)),
+            drain = shutdown => (drain, None),
         };
         let draining = async {
-            closing.cancel();
-            running.drain().await;
+            running.drain(drain).await;
+            cut_rest(&connections).await;
         };
-        let drained = async {
-            let (served, ()) = tokio::join!(&mut serving, draining);
-            served
-        };
-        match (timeout(CLOSE_TIMEOUT * 2, drained).await, died) {
-            (_, Some(name)) => Err(AppError::TaskDied(name)),
-            (Ok(served), None) => Ok(served?),
-            (Err(_late), None) => {
-                tracing::warn!("some connections did not close in time");
-                Ok(())
-            }
+        let drained = async { tokio::join!(&mut serving, draining) };
+        if timeout(drain.longest(), drained).await.is_err() {
+            tracing::warn!("not everything came to its end in time");
         }
+        died.map_or(Ok(()), |name| Err(AppError::TaskDied(name)))
     }
 
     /// Starts the tasks behind the routes.
     pub fn start(self) -> Running {
-        let Self { io, gate, hub, health, metrics, batcher, inputs, tasks, log, board, .. } = self;
+        let Self { io, gate, hub, health, metrics, batcher, inputs, closing, tasks, log, board, .. } = self;
         let stop = tasks.stopping();
         tasks.spawn_vital("batcher", batcher.run(stop.clone()));
         tasks.spawn_vital("debts", run_debts(Arc::clone(&hub), stop.clone()));
         tasks.spawn_vital("beats", run_beats(Arc::clone(&hub), stop.clone()));
+        let input_tasks = tasks.part();
         if let Some(inputs) = inputs {
-            inputs.spawn(&tasks);
+            inputs.spawn(&input_tasks);
         }
         // Without a budget nobody needs the figures.
         if let Some(board) = board.filter(|_| hub.has_budget()) {
@@ -225,7 +239,7 @@ impl App {
         tasks.spawn_vital("upkeep", upkeep(metrics, Arc::clone(&hub), stop.clone()));
         tasks.spawn_vital("head watch", watch_head(log, Arc::clone(&health), stop));
         health.ready();
-        Running { io, gate, hub, health, tasks }
+        Running { io, gate, hub, health, closing, tasks, input_tasks }
     }
 }
 
@@ -236,7 +250,10 @@ pub struct Running {
     gate: Arc<Gate>,
     hub: Arc<Hub>,
     health: Arc<Health>,
+    closing: CancellationToken,
     tasks: Tasks,
+    /// Those of `tasks` that take something in; they end first.
+    input_tasks: Tasks,
 }
 
 impl Running {
@@ -248,20 +265,6 @@ impl Running {
     /// The way out, for what drives a gateway without sockets.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
-    }
-
-    /// Takes nothing more in, flushes every window to whoever waits for it, and closes every connection.
-    ///
-    /// Sockets are closed at the transport: a Socket.IO client that is sent a disconnect packet does not come back.
-    pub async fn drain(&self) {
-        self.health.drain();
-        self.gate.close().await;
-        self.tasks.stop();
-        self.tasks.ended().await;
-        self.hub.end_streams();
-        if timeout(CLOSE_TIMEOUT, self.io.close()).await.is_err() {
-            tracing::warn!("some sockets did not close in time");
-        }
     }
 }
 
@@ -302,16 +305,31 @@ async fn upkeep(metrics: Arc<Metrics>, hub: Arc<Hub>, stop: CancellationToken) {
     }
 }
 
+/// The connections that may be open at once: a session each, and some for requests that come and go.
+fn connections(config: &Config, metrics: &Arc<Metrics>) -> Arc<Connections> {
+    let limits = &config.connections;
+    let seats = Seats::new(limits.tcp_max, limits.tcp_per_address_max);
+    Connections::new(seats, Arc::new(Some), Deadlines::default(), Arc::clone(metrics))
+}
+
 async fn serve_admin(
     listener: Option<TcpListener>,
     router: Option<Router>,
+    metrics: Arc<Metrics>,
     closing: CancellationToken,
-) -> io::Result<()> {
+) {
+    /// Scrapers and probes: few, and none of them a stranger.
+    const CONNECTIONS_MAX: usize = 256;
     let (Some(listener), Some(router)) = (listener, router) else {
-        closing.cancelled().await;
-        return Ok(());
+        return closing.cancelled().await;
     };
-    axum::serve(listener, router).with_graceful_shutdown(closing.cancelled_owned()).await
+    let seats = Seats::new(CONNECTIONS_MAX, None);
+    let connections = Connections::new(seats, Arc::new(Some), Deadlines::default(), metrics);
+    let watching = Arc::clone(&connections).watch(CancellationToken::new());
+    tokio::select! {
+        () = serve(GuardedListener::new(listener, connections), router, closing) => {}
+        () = watching => {}
+    }
 }
 
 impl std::fmt::Debug for App {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderValue, Method, StatusCode, Version, header, request::Parts},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -15,7 +15,11 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::health::{Health, Report};
 use crate::{
-    fanout::{Hub, sse},
+    fanout::{
+        Hub,
+        socketio::{self, Door},
+        sse,
+    },
     ingest::http::{NotifyDoor, notify, notify_batch},
     telemetry::Metrics,
     web::{Origins, Problem, RefusedWith},
@@ -54,9 +58,13 @@ impl Routes {
             .fallback(async || Problem::not_found())
             .method_not_allowed_fallback(async || Problem::method_not_allowed())
             .layer(socketio)
+            .layer(middleware::from_fn_with_state(Door::new(Arc::clone(&self.hub)), socketio::guard))
             .layer(middleware::from_fn_with_state(Arc::clone(&self.origins), check_origin))
             .layer(self.cors())
             .layer(middleware::map_response_with_state(Arc::clone(&self.metrics), count_refusal))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.health), part_while_draining))
+            // Now, and not anew for each request: the library would begin with no session each time.
+            .with_state(())
     }
 
     /// The private port.
@@ -98,6 +106,17 @@ impl Routes {
 async fn count_refusal(State(metrics): State<Arc<Metrics>>, response: Response) -> Response {
     if let Some(RefusedWith(code)) = response.extensions().get() {
         metrics.refused(code);
+    }
+    response
+}
+
+/// Who asks again is to ask another pod: no connection outlives its answer once this one is on its way out.
+async fn part_while_draining(State(health): State<Arc<Health>>, request: Request, next: Next) -> Response {
+    // HTTP/2 has a word of its own for it, and forbids this header.
+    let one_by_one = request.version() < Version::HTTP_2;
+    let mut response = next.run(request).await;
+    if one_by_one && health.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

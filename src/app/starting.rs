@@ -1,6 +1,6 @@
 //! What is answered while a gateway waits for its log: that it lives, and that it is not ready. Takes nothing in.
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -14,14 +14,23 @@ use axum::{
 };
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::web::Problem;
+use super::AppError;
+use crate::{
+    net::{Connections, Deadlines, GuardedListener, Seats, serve},
+    telemetry::Metrics,
+    web::Problem,
+};
 
 /// When those who are sent away are to come again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// Those who may ask at a time.
+const CONNECTIONS_MAX: usize = 1_024;
+
 /// Answers until it is dropped.
-pub async fn answer_while_starting(listener: TcpListener) -> io::Result<Infallible> {
+pub async fn answer_while_starting(listener: TcpListener) -> Result<(), AppError> {
     let report = json!({"status": "degraded", "service": "websocket-gateway", "connections": 0,
         "rooms": {"totalRooms": 0, "totalSubscribers": 0}, "batching": {"pendingBatches": 0}});
     let router = Router::new()
@@ -30,10 +39,14 @@ pub async fn answer_while_starting(listener: TcpListener) -> io::Result<Infallib
         .route("/api/events", get(come_again))
         .fallback(async || Problem::log_unavailable(RETRY_AFTER))
         .layer(map_response(last_answer));
-    match axum::serve(listener, router).await {
-        Ok(()) => Err(io::Error::other("serving ended by itself")),
-        Err(error) => Err(error),
-    }
+    // Nobody will see these figures: those of the gateway begin when it is there.
+    let metrics = Arc::new(Metrics::new()?);
+    let seats = Seats::new(CONNECTIONS_MAX, None);
+    let connections = Connections::new(seats, Arc::new(Some), Deadlines::default(), metrics);
+    let watching = Arc::clone(&connections).watch(CancellationToken::new());
+    let serving = serve(GuardedListener::new(listener, connections), router, CancellationToken::new());
+    tokio::select! { () = serving => {}, () = watching => {} }
+    Ok(())
 }
 
 /// An `EventSource` that gets anything but 200 never comes back.

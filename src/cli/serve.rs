@@ -5,13 +5,13 @@ use std::{io, net::SocketAddr, process::ExitCode};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{EXIT_USAGE, fail, say};
 use crate::{
     app::{App, answer_while_starting},
-    config::{Config, Values},
+    config::{Config, DrainConfig, Values},
     telemetry::init_logs,
 };
 
@@ -28,13 +28,14 @@ pub(super) fn check(values: &Values) -> ExitCode {
 
 /// Runs the gateway until it is told to end.
 pub(super) fn run(values: &Values) -> ExitCode {
-    let config = match Config::read(values) {
+    let mut config = match Config::read(values) {
         Ok(config) => config,
         Err(bad) => {
             return fail(EXIT_USAGE, &format!("these settings cannot be used:\n{bad}"));
         }
     };
     init_logs(&config.log_filter, config.log_format);
+    fit_files(&mut config);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &format!("the runtime did not start: {error}")),
@@ -58,22 +59,47 @@ async fn serve(config: &Config) -> Result<(), String> {
     let (listener, meanwhile) = twice(listener).map_err(|error| format!("cannot listen: {error}"))?;
     let app = tokio::select! {
         app = App::build(config) => app.map_err(|error| error.to_string())?,
-        ended = answer_while_starting(meanwhile) => match ended { Err(error) => return Err(error.to_string()) },
-        () = signals.next() => return Ok(()),
+        ended = answer_while_starting(meanwhile) => return ended.map_err(|error| error.to_string()),
+        _ = signals.next() => return Ok(()),
     };
     greet(config, listener.local_addr().unwrap_or(config.listen));
 
-    let stop = CancellationToken::new();
-    let running = app.run(listener, admin, stop.clone().cancelled_owned());
+    let (leave, left) = oneshot::channel();
+    let shutdown = async { left.await.unwrap_or(DrainConfig::AT_ONCE) };
+    let running = app.run(listener, admin, shutdown);
     let told_twice = async {
-        signals.next().await;
-        tracing::info!("draining; a second signal ends the process at once");
-        stop.cancel();
-        signals.next().await;
+        let drain = match signals.next().await {
+            Told::Terminate => config.drain,
+            // Whoever presses Ctrl-C has no load balancer that must learn of it first.
+            Told::Interrupt => DrainConfig::AT_ONCE,
+        };
+        tracing::info!(
+            delay_ms = drain.delay.as_millis(),
+            spread_ms = drain.spread.as_millis(),
+            "draining; a second signal ends the process at once"
+        );
+        let _received = leave.send(drain);
+        signals.next().await
     };
     tokio::select! {
         ended = running => ended.map_err(|error| error.to_string()),
-        () = told_twice => Err("ended at once by a second signal".into()),
+        _ = told_twice => Err("ended at once by a second signal".into()),
+    }
+}
+
+/// Takes as many open files as the system lets this process have, and as many clients as fit into them.
+fn fit_files(config: &mut Config) {
+    let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) else {
+        return tracing::warn!("how many files may be open is not known; MAX_CONNECTIONS may be too much");
+    };
+    let wanted = config.hub.sessions_max;
+    if !config.connections.fit_into(files, &mut config.hub) {
+        tracing::info!(
+            wanted,
+            files,
+            sessions = config.hub.sessions_max,
+            "fewer files may be open than MAX_CONNECTIONS needs (ulimit -n); taking as many clients as fit"
+        );
     }
 }
 
@@ -103,9 +129,17 @@ impl Signals {
         Ok(Self { term: watch(SignalKind::terminate())?, int: watch(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) {
-        tokio::select! { _ = self.term.recv() => {}, _ = self.int.recv() => {} }
+    async fn next(&mut self) -> Told {
+        tokio::select! { _ = self.term.recv() => Told::Terminate, _ = self.int.recv() => Told::Interrupt }
     }
+}
+
+/// Who wants the process to end.
+enum Told {
+    /// An orchestrator: SIGTERM.
+    Terminate,
+    /// A person at a terminal: SIGINT.
+    Interrupt,
 }
 
 fn greet(config: &Config, address: SocketAddr) {

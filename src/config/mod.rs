@@ -2,6 +2,8 @@
 //!
 //! The only reader of the environment. All bad values are reported at once; no value of a secret is ever printed.
 
+mod connections;
+mod drain;
 mod read;
 mod settings;
 
@@ -14,6 +16,8 @@ use self::read::{
     number, optional_bool, optional_budget, optional_port, origins, port, redis,
 };
 pub use self::{
+    connections::ConnectionsConfig,
+    drain::DrainConfig,
     read::{BadSetting, BadSettings, Lookup, Values},
     settings::{SETTINGS, Setting, flag},
 };
@@ -50,8 +54,12 @@ pub struct Config {
     pub redis: Option<RedisSettings>,
     /// What a pod remembers for returning clients.
     pub index: IndexConfig,
-    /// Rooms.
+    /// Rooms and sessions.
     pub hub: HubConfig,
+    /// TCP connections.
+    pub connections: ConnectionsConfig,
+    /// How the process ends.
+    pub drain: DrainConfig,
     /// Which log lines.
     pub log_filter: Targets,
     /// How they look.
@@ -108,6 +116,10 @@ impl Config {
         let bytes_max = r.get("LOG_MAX_BYTES", |t| number(t, 1024 * 1024..=1024 * 1024 * 1024 * 1024));
         let claim_ttl_secs = r.get("IDEMPOTENCY_TTL_SECS", |t| number(t, 1..=30 * 86_400));
         let origin_rps_budget = r.get("ORIGIN_RPS_BUDGET", optional_budget);
+        let sessions_max = r.get("MAX_CONNECTIONS", |t| number(t, 1..=10_000_000));
+        let per_address_max = r.get("MAX_CONNECTIONS_PER_IP", |t| number(t, 0..=10_000_000));
+        let drain_delay_ms = r.get("DRAIN_DELAY_MS", |t| millis(t, 0..=600_000));
+        let drain_spread_ms = r.get("DRAIN_SPREAD_MS", |t| millis(t, 0..=3_600_000));
         let log_filter = r.get("LOG_LEVEL", log_filter);
         let log_format = r.get("LOG_FORMAT", log_format);
         let prefix = r.get("REDIS_PREFIX", key_prefix);
@@ -134,6 +146,8 @@ impl Config {
             claim_ttl_secs: claim_ttl_secs?,
             durability: durability?,
         };
+        let sessions_max = usize_of(sessions_max?);
+        let per_address_max = Some(usize_of(per_address_max?)).filter(|max| *max > 0);
         let (batch_events_max, batch_bytes_max) = (usize_of(batch_events_max?), usize_of(batch_bytes_max?));
         Ok(Self {
             listen,
@@ -162,10 +176,17 @@ impl Config {
             index: IndexConfig { retention_secs: retention_secs?, events_max, bytes_max },
             hub: HubConfig {
                 queue_max: QUEUE_MAX,
+                sessions_max,
+                sessions_per_address_max: per_address_max,
                 products_max: PRODUCTS_PER_CONNECTION_MAX,
                 batch_events_max,
                 batch_bytes_max,
                 origin_rps_budget: origin_rps_budget?,
+            },
+            connections: ConnectionsConfig::new(sessions_max, per_address_max),
+            drain: DrainConfig {
+                delay: Duration::from_millis(drain_delay_ms?),
+                spread: Duration::from_millis(drain_spread_ms?),
             },
             log_filter: log_filter?,
             log_format: log_format?,

@@ -80,6 +80,22 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "refetches a second that your shop can answer, over all gateways, 1 to 1000000; unset: batches are not spread",
     ),
+    setting("MAX_CONNECTIONS", "50000", "clients at a time, over Socket.IO and SSE; more are told to come again"),
+    setting(
+        "MAX_CONNECTIONS_PER_IP",
+        "0",
+        "clients at a time from one address (IPv6: /64); 0: any number, because behind an undeclared proxy all share one",
+    ),
+    setting(
+        "DRAIN_DELAY_MS",
+        "5000",
+        "after SIGTERM: how long to serve on while load balancers learn of it, in milliseconds",
+    ),
+    setting(
+        "DRAIN_SPREAD_MS",
+        "20000",
+        "after that: over how long connections are closed, one after the other, in milliseconds",
+    ),
     setting("ADMIN_PORT", "", "private port for /metrics and detailed /health; unset: both are on PORT"),
     setting("CONSOLE", "", "true or false: serve the console page at /; unset: only in development"),
     setting("LOG_LEVEL", "info", "error, warn, info, debug or trace, or a list of target=level"),

@@ -6,10 +6,11 @@
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     num::NonZeroU32,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -17,11 +18,15 @@ use dashmap::{DashMap, Entry as Slot};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{IfAhead, Lane, Outcome, Subscriber, SubscriberId, audience::Audience, spread::RefetchQueue};
+use super::{
+    Admission, IfAhead, Lane, NotAdmitted, Outcome, Subscriber, SubscriberId, audience::Audience,
+    spread::RefetchQueue,
+};
 use crate::{
     index::{Index, Since},
     model::ProductId,
-    telemetry::{Metrics, Transport},
+    net::{Seat, Seats},
+    telemetry::Metrics,
 };
 
 /// Limits of the hub.
@@ -35,6 +40,10 @@ pub struct HubConfig {
     pub batch_bytes_max: usize,
     /// Messages queued to one connection before it counts as slow.
     pub queue_max: usize,
+    /// Sessions at a time, of either transport.
+    pub sessions_max: usize,
+    /// Sessions at a time of one client address; `None`: not counted.
+    pub sessions_per_address_max: Option<usize>,
     /// Refetches a second that the shop's origin can answer, over all pods; `None`: nobody said.
     pub origin_rps_budget: Option<NonZeroU32>,
 }
@@ -58,8 +67,8 @@ pub struct Hub {
     /// Connections in at least one room.
     pub(super) joined: AtomicUsize,
     pub(super) pending_windows: AtomicUsize,
+    admission: Admission,
     last_id: AtomicU64,
-    streams_ended: AtomicBool,
     /// Many debts were made at once.
     pub(super) debts_due: Notify,
 }
@@ -103,7 +112,7 @@ impl Hub {
             joined: AtomicUsize::new(0),
             pending_windows: AtomicUsize::new(0),
             last_id: AtomicU64::new(0),
-            streams_ended: AtomicBool::new(false),
+            admission: Admission::new(Seats::new(config.sessions_max, config.sessions_per_address_max)),
             debts_due: Notify::new(),
         }
     }
@@ -220,16 +229,23 @@ impl Hub {
         }
     }
 
-    /// Ends every SSE stream once what is queued to it was read, and takes no new ones.
-    pub fn end_streams(&self) {
-        self.streams_ended.store(true, Ordering::Release);
-        let streams = self.subscribers(|subscriber| subscriber.lane.transport() == Transport::Sse);
-        streams.iter().for_each(|stream| self.disconnect(stream.id));
+    /// Lets a session in, if there is room for it. `address`: its client's, if that is known.
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<Seat, NotAdmitted> {
+        self.admission.admit(address, &self.metrics)
     }
 
-    /// Whether [`end_streams`](Self::end_streams) was called.
-    pub(super) fn streams_ended(&self) -> bool {
-        self.streams_ended.load(Ordering::Acquire)
+    /// Lets no new session in from here on.
+    pub fn admit_no_more(&self) {
+        self.admission.close();
+    }
+
+    /// Ends a connection at once. `reason`: as metrics name it.
+    pub(super) fn cut(&self, id: SubscriberId, reason: &str) {
+        if let Some(subscriber) = self.subscriber(id) {
+            self.metrics.connections_cut.of(reason).increment(1);
+            subscriber.lane.cut();
+            self.disconnect(id);
+        }
     }
 
     /// Those of the subscribers, in the order they connected: nobody waits longer than who came later, and a simulated

@@ -29,6 +29,15 @@ pub trait Lane: fmt::Debug + Send + Sync + 'static {
     /// Queues the regular word of where the connection stands; `None`: that cannot be told now, keep it alive only.
     fn beat(&self, beat: Option<&PositionBeat>) -> Delivery;
 
+    /// Whether what was queued has left, as far as that can be known.
+    fn is_flushed(&self) -> bool;
+
+    /// Ends the connection after what was queued. The client comes back by itself.
+    fn close(&self);
+
+    /// Ends the connection at once, also one whose client reads nothing.
+    fn cut(&self);
+
     /// The other end is known to be gone.
     fn is_gone(&self) -> bool;
 }

@@ -4,9 +4,11 @@
 //! A subscriber that is slow never slows a product, and is never left with a silent gap ([`slow`]). Clients spread the
 //! refetches they are told of ([`spread`]), over all pods ([`audience`]).
 
+mod admission;
 mod audience;
 mod beat;
 mod deliver;
+mod drain;
 mod hub;
 mod lane;
 mod resume;
@@ -16,6 +18,7 @@ mod spread;
 pub mod sse;
 mod subscriber;
 
+pub use admission::{Admission, NotAdmitted};
 pub use audience::{Bulletin, BulletinError, Notice, Report, SILENT_AFTER, run_audience};
 pub use beat::run_beats;
 pub use hub::{Counts, Hub, HubConfig, JoinError};

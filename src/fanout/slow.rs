@@ -25,16 +25,27 @@ pub(super) struct Debt {
     pub(super) since: Position,
     /// Not before this moment.
     due: Instant,
+    /// Since when there was no room to tell it.
+    full_since: Option<Instant>,
 }
 
 impl Debt {
     pub(super) fn new(since: Position, due: Instant) -> Self {
-        Self { all: None, products: BTreeMap::new(), since, due }
+        Self { all: None, products: BTreeMap::new(), since, due, full_since: None }
     }
 
     /// It is due at `due` at the latest.
     pub(super) fn hasten(&mut self, due: Instant) {
         self.due = self.due.min(due);
+    }
+
+    /// Whether the client has taken nothing for too long. `before`: products it was owed a word about before
+    /// it was tried just now.
+    fn is_stuck(&mut self, before: usize, now: Instant) -> bool {
+        if self.products.len() < before {
+            self.full_since = None;
+        }
+        now.duration_since(*self.full_since.get_or_insert(now)) >= STUCK_AFTER
     }
 
     /// The subscriber left this room; what it missed there concerns it no more.
@@ -43,8 +54,22 @@ impl Debt {
     }
 }
 
+/// What came of paying a debt.
+enum Paid {
+    /// Nothing is owed any more.
+    All,
+    /// It is not due, or there is no room to tell it.
+    Waits,
+    /// There has been no room for too long.
+    Stuck,
+    /// The connection is no more.
+    Gone,
+}
+
 /// How often debts are looked at. A slow connection drains in its own time; a quarter second later is soon enough.
 const PAY_EVERY: Duration = Duration::from_millis(250);
+/// A client that takes nothing for so long is ended, so that it comes back (contract section 8).
+const STUCK_AFTER: Duration = Duration::from_secs(10);
 /// Debtors looked at before the task yields.
 const SLICE: usize = 256;
 
@@ -147,27 +172,34 @@ impl Hub {
         let covered = self.index.progress().covered();
         let paid = subscriber.update(|standing| {
             let opening = standing.opening;
-            let Some(debt) = standing.debt.as_mut() else { return Delivery::Sent };
-            if debt.due > Instant::now() {
-                return Delivery::Full;
+            let Some(debt) = standing.debt.as_mut() else { return Paid::All };
+            let now = Instant::now();
+            if debt.due > now {
+                return Paid::Waits;
             }
-            let told = self.tell(subscriber, debt, covered, !opening);
-            if told == Delivery::Sent {
-                standing.debt = None;
-                standing.epoch = covered.epoch;
+            let before = debt.products.len();
+            match self.tell(subscriber, debt, covered, !opening) {
+                Delivery::Sent => {
+                    standing.debt = None;
+                    standing.epoch = covered.epoch;
+                    Paid::All
+                }
+                Delivery::Full if debt.is_stuck(before, now) => Paid::Stuck,
+                Delivery::Full => Paid::Waits,
+                Delivery::Gone => Paid::Gone,
             }
-            told
         });
         match paid {
-            Delivery::Sent => {
+            Paid::All => {
                 self.debtors.lock().remove(&subscriber.id);
                 // A debt made between the payment and the line above must not lose its place.
                 if subscriber.has_debt() {
                     self.debtors.lock().insert(subscriber.id, Arc::clone(subscriber));
                 }
             }
-            Delivery::Full => {}
-            Delivery::Gone => self.disconnect(subscriber.id),
+            Paid::Waits => {}
+            Paid::Stuck => self.cut(subscriber.id, "slow"),
+            Paid::Gone => self.disconnect(subscriber.id),
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -29,7 +30,7 @@ use super::{Delivery, Hub, IfAhead, Lane, Parcel, PositionBeat, Resync, Subscrib
 use crate::{
     index::Since,
     model::{Position, ProductId},
-    net::Connection,
+    net::{Connection, Seat},
     telemetry::Transport,
     web::Problem,
 };
@@ -92,7 +93,10 @@ impl Subscription {
 pub async fn events(State(hub): State<Arc<Hub>>, request: Request) -> Result<Response, Problem> {
     let subscription = Subscription::read(request.uri(), request.headers(), hub.products_max())?;
     let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
-    Ok(open(hub, subscription, connection).await)
+    match hub.admit(connection.as_ref().map(|c| c.peer().ip())) {
+        Ok(seat) => Ok(open(hub, subscription, connection, Some(seat)).await),
+        Err(refused) => Ok(come_again(refused.retry_after())),
+    }
 }
 
 /// Opens a stream.
@@ -100,6 +104,7 @@ pub(super) async fn open(
     hub: Arc<Hub>,
     subscription: Subscription,
     connection: Option<Connection>,
+    seat: Option<Seat>,
 ) -> Response {
     let Subscription { products, announced, since } = subscription;
     if let Some(Since::Cursor(at)) = since {
@@ -114,14 +119,7 @@ pub(super) async fn open(
     let lane = StreamLane { queue, announced, connection, told: Mutex::new(None) };
     let subscriber = hub.connect(Box::new(lane), announced);
     subscriber.opening();
-    let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id() };
-    // Asked after connecting: who is not ended with all the others finds out here.
-    if hub.streams_ended() {
-        // `EventSource` dies for good on any status but 200; told when to come again, it finds another pod.
-        let _queued = opening.try_send(opening_block(None));
-        drop(end);
-        return response(StreamBody { blocks, _end: None });
-    }
+    let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id(), _seat: seat };
 
     // Told any later position than its own, a client that comes back would skip what it missed if it were cut before
     // all of that is queued. One that is new starts where the pod stands, and misses nothing from there on.
@@ -138,15 +136,21 @@ pub(super) async fn open(
         let _told = subscriber.lane.beat(Some(&beat));
     }
     subscriber.opened();
-    response(StreamBody { blocks, _end: Some(end) })
+    response(Body::new(StreamBody { blocks, _end: end }))
 }
 
-fn response(body: StreamBody) -> Response {
+fn response(body: Body) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    (headers, Body::new(body)).into_response()
+    (headers, body).into_response()
+}
+
+/// An `EventSource` dies for good on any status but 200: told when to come again, it finds room or another pod.
+fn come_again(after: Duration) -> Response {
+    let retry_ms = after.as_millis() + rand::random_range(0..1_000);
+    response(Body::from(format!("retry: {retry_ms}\n\n")))
 }
 
 /// The first block: when to come again, and where the client stands.
@@ -235,6 +239,22 @@ impl Lane for StreamLane {
         told.unwrap_or_else(|| self.send(Bytes::from_static(b":\n\n")))
     }
 
+    fn is_flushed(&self) -> bool {
+        // What is queued is read before the end of the stream.
+        true
+    }
+
+    fn close(&self) {
+        // The stream ends when the hub lets go of this lane.
+    }
+
+    fn cut(&self) {
+        // Others may be on the same connection; a stream among them ends like any other.
+        if let Some(connection) = self.connection.as_ref().filter(|c| !c.is_multiplexed()) {
+            connection.cut();
+        }
+    }
+
     fn is_gone(&self) -> bool {
         self.queue.is_closed()
     }
@@ -264,7 +284,7 @@ fn json(value: &impl Serialize) -> String {
 /// The response body: what is queued, until the hub or the client lets go.
 struct StreamBody {
     blocks: mpsc::Receiver<Bytes>,
-    _end: Option<EndOfStream>,
+    _end: EndOfStream,
 }
 
 impl http_body::Body for StreamBody {
@@ -283,6 +303,7 @@ impl http_body::Body for StreamBody {
 struct EndOfStream {
     hub: Arc<Hub>,
     id: SubscriberId,
+    _seat: Option<Seat>,
 }
 
 impl Drop for EndOfStream {

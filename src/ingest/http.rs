@@ -1,6 +1,6 @@
 //! The HTTP side of notify: keys, media type, size. What the body says is [`mod@notify`]'s.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -13,14 +13,17 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::Instant;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use super::{
     Gate,
     notify::{self, Accepted, BODY_BYTES_MAX, Form},
 };
 use crate::{
-    net::Connection,
+    net::{BodyTooSlow, Connection},
     web::{ApiKeys, FailureLimiter, Problem, presented_key},
 };
 
@@ -33,6 +36,8 @@ pub struct NotifyDoor {
     pub keys: ApiKeys,
     /// Who guesses keys.
     pub failures: FailureLimiter,
+    /// How much is being taken in.
+    pub load: Load,
 }
 
 /// `POST /api/notify`.
@@ -56,6 +61,8 @@ impl NotifyDoor {
         self.gate.check_open().await?;
         check_media(request.headers())?;
         let (head, body) = request.into_parts();
+        // Held until the answer: what waits for the log counts as well.
+        let _taken = self.load.take(told_bytes(&head.headers))?;
         let body = read_body(&head.headers, body).await?;
         let key = head.headers.get("idempotency-key").map(HeaderValue::as_bytes);
         let append = notify::parse(&body, form, key, self.gate.clock().now())?;
@@ -75,6 +82,39 @@ impl NotifyDoor {
     }
 }
 
+/// The bodies that are being read, parsed and appended.
+///
+/// A publisher that brings more than fits is told to come again before a byte of it is read: refusing costs little, so
+/// what fits is served as fast as ever.
+#[derive(Debug)]
+pub struct Load(Semaphore);
+
+/// Bytes of bodies at a time: more than half a second's work, however it is cut into requests.
+const LOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The least a request counts for: a small one costs memory and time as well.
+const REQUEST_BYTES_MIN: usize = 8 * 1024;
+/// When those for whom there is no room are to come again.
+const LOAD_RETRY: Duration = Duration::from_secs(1);
+
+impl Default for Load {
+    fn default() -> Self {
+        Self(Semaphore::new(LOAD_BYTES_MAX))
+    }
+}
+
+impl Load {
+    /// Takes room for a body. `bytes`: its length, if that was told; otherwise it may be as long as it may get.
+    fn take(&self, bytes: Option<usize>) -> Result<SemaphorePermit<'_>, Problem> {
+        let bytes = bytes.unwrap_or(BODY_BYTES_MAX).clamp(REQUEST_BYTES_MIN, BODY_BYTES_MAX);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.0.try_acquire_many(bytes).map_err(|_| Problem::overloaded(LOAD_RETRY))
+    }
+}
+
+fn told_bytes(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
     let media = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -91,20 +131,18 @@ fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Reads the body up to the cap; a longer one is refused before it is buffered where its length is told.
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let told =
-        headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
-    if told.is_some_and(|told| told > BODY_BYTES_MAX) {
+    if told_bytes(headers).is_some_and(|told| told > BODY_BYTES_MAX) {
         return Err(Problem::body_too_large(BODY_BYTES_MAX));
     }
     match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error)
-            if error.is::<LengthLimitError>()
-                || error.source().is_some_and(|e| e.is::<LengthLimitError>()) =>
-        {
-            Err(Problem::body_too_large(BODY_BYTES_MAX))
-        }
+        Err(error) if is_caused_by::<LengthLimitError>(&*error) => Err(Problem::body_too_large(BODY_BYTES_MAX)),
+        Err(error) if is_caused_by::<BodyTooSlow>(&*error) => Err(Problem::body_timeout()),
         // The connection broke on the way, so nobody reads this answer.
         Err(_) => Err(Problem::malformed_json(1, 1, "the body ended early")),
     }
+}
+
+fn is_caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<E>())
 }

@@ -1,44 +1,62 @@
-//! [`GuardedListener`]: accepts, and wraps each stream. Serves nothing itself: axum does.
+//! [`GuardedListener`]: accepts at a bounded pace, and wraps each stream. Serves nothing itself.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use axum::{extract::connect_info::Connected, serve::IncomingStream};
-use metrics::Histogram;
-use tokio::net::TcpListener;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
 
-use super::{Connection, Guarded};
+use super::{Connections, Guarded};
+use crate::rate::{Rate, TokenBucket};
 
 /// A TCP listener whose streams are [`Guarded`].
 #[derive(Debug)]
 pub struct GuardedListener {
     listener: TcpListener,
-    written: Histogram,
+    connections: Arc<Connections>,
+    pace: TokenBucket,
 }
+
+/// Connections accepted. When everybody comes back at once they wait in the kernel's queue, and those who are here
+/// already are served on.
+const PACE: Rate = Rate { burst: 2_000.0, per_sec: 4_000.0 };
+
+/// Bytes the kernel holds for a client that reads slowly (it doubles the figure): a few seconds of batches. What a client
+/// does not take within that shows here, where it can be told to refetch.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+
+/// How long the kernel keeps trying to reach a client that acknowledges nothing. Longer than a lift or a tunnel takes,
+/// shorter than the quarter of an hour that is its default.
+#[cfg(target_os = "linux")]
+const UNREACHABLE_AFTER: Duration = Duration::from_secs(30);
 
 impl GuardedListener {
     /// A pause after a failed accept. Failures that last (no file descriptors left) would otherwise spin.
     const RETRY: Duration = Duration::from_millis(100);
 
-    /// Accepts from `listener`; `written` takes the seconds from hand-over to write.
-    pub fn new(listener: TcpListener, written: Histogram) -> Self {
-        Self { listener, written }
+    /// Accepts from `listener` into `connections`.
+    pub fn new(listener: TcpListener, connections: Arc<Connections>) -> Self {
+        Self { listener, connections, pace: TokenBucket::new(PACE, Instant::now()) }
     }
-}
 
-impl axum::serve::Listener for GuardedListener {
-    type Io = Guarded;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Guarded, SocketAddr) {
+    /// The next connection. Cancel safe, but for a connection that is just being let in.
+    pub async fn accept(&mut self) -> Guarded {
         loop {
+            while let Err(wait) = self.pace.take(Instant::now()) {
+                tokio::time::sleep(wait).await;
+            }
             match self.listener.accept().await {
-                Ok((stream, peer)) => {
-                    // A batch is one small write; waiting to fill a segment would only delay it.
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "TCP_NODELAY was not set");
+                Ok((stream, peer)) => match self.connections.admit(peer).await {
+                    Ok(held) => {
+                        if let Err(error) = prepare(&stream) {
+                            tracing::debug!(%error, "a socket option was not set");
+                        }
+                        return Guarded::new(stream, held);
                     }
-                    return (Guarded::new(stream, peer, self.written.clone()), peer);
-                }
+                    // Nothing is said: what a flood is told costs more than the flood.
+                    Err(no_seat) => tracing::debug!(%no_seat, "a connection was not let in"),
+                },
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => {
                     tracing::error!(%error, "accepting a connection failed");
@@ -47,16 +65,16 @@ impl axum::serve::Listener for GuardedListener {
             }
         }
     }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
 }
 
-impl Connected<IncomingStream<'_, GuardedListener>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, GuardedListener>) -> Self {
-        stream.io().connection().clone()
-    }
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // A batch is one small write; waiting to fill a segment would only delay it.
+    stream.set_nodelay(true)?;
+    let socket = socket2::SockRef::from(stream);
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNREACHABLE_AFTER))?;
+    Ok(())
 }
 
 /// The peer went away before it was accepted: nothing is wrong here.

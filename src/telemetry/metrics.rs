@@ -20,6 +20,16 @@ pub struct Metrics {
     process: metrics_process::Collector,
     /// Open connections, by transport.
     pub connections: ByTransport<Gauge>,
+    /// Open TCP connections, whatever they are for.
+    pub tcp_connections: Gauge,
+    /// Connections that were ended from this side, by reason.
+    pub connections_cut: Labelled,
+    /// Sessions that were not let in, by reason.
+    pub sessions_refused: Labelled,
+    /// Bytes read from connections.
+    pub bytes_in: Counter,
+    /// Bytes written to connections.
+    pub bytes_out: Counter,
     /// Products with a local subscriber.
     pub rooms: Gauge,
     /// Memberships of connections in rooms.
@@ -122,6 +132,11 @@ impl Labelled {
 const OUTCOMES: [&str; 4] = ["up_to_date", "events", "resync_required", "ahead"];
 /// The reasons to refetch.
 const REASONS: [&str; 4] = ["log_reset", "expired", "gap", "slow"];
+/// Why a connection was ended from this side: it took too slowly what was sent, its request or the next one did not come, it
+/// did not end when asked, it made room for another, the process ended; or it owed too much, abused its limits, or its
+/// token expired.
+const CUT_REASONS: [&str; 9] =
+    ["write", "head", "idle", "closing", "room", "end", "slow", "abuse", "expired"];
 /// Why the log did not take an append.
 pub const LOG_FAILURES: [&str; 13] = [
     "unknown",
@@ -163,6 +178,21 @@ impl Metrics {
         list.describe_counter("shelfcast_requests_refused_total", "Requests refused, by problem code");
         Ok(Self {
             connections: list.gauges("shelfcast_connections", "Open connections, by transport"),
+            tcp_connections: list.gauge("shelfcast_tcp_connections", "Open TCP connections, whatever they are for"),
+            connections_cut: list.labelled(
+                "shelfcast_connections_cut_total",
+                "Connections ended from this side, by reason",
+                "reason",
+                &CUT_REASONS,
+            ),
+            sessions_refused: list.labelled(
+                "shelfcast_sessions_refused_total",
+                "Socket.IO sessions and SSE streams that were not let in, by reason",
+                "reason",
+                &["draining", "full", "address_full", "too_fast"],
+            ),
+            bytes_in: list.counter("shelfcast_network_received_bytes_total", "Bytes read from connections"),
+            bytes_out: list.counter("shelfcast_network_sent_bytes_total", "Bytes written to connections"),
             rooms: list.gauge("shelfcast_rooms", "Products with at least one local subscriber"),
             subscriptions: list.gauge("shelfcast_subscriptions", "Memberships of connections in rooms"),
             pending_windows: list.gauge("shelfcast_pending_windows", "Batching windows that hold events"),

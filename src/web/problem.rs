@@ -124,6 +124,11 @@ impl Problem {
             .detail(format!("at most {max_bytes} bytes"))
     }
 
+    /// The body came too slowly.
+    pub fn body_timeout() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body came too slowly")
+    }
+
     /// A longer URL than is taken.
     pub fn uri_too_long(max_bytes: usize) -> Self {
         Self::new(StatusCode::URI_TOO_LONG, "uri_too_long", "The URL is too long")

@@ -9,8 +9,9 @@ use std::{
 };
 
 use serde::Serialize;
-use socketioxide::{SendError, SocketError, extract::SocketRef};
+use socketioxide::{SendError, SocketError, TransportType, extract::SocketRef};
 
+use super::link::Link;
 use crate::{
     fanout::{Delivery, Lane, Parcel, PositionBeat, Resync},
     net::Connection,
@@ -20,15 +21,21 @@ use crate::{
 /// One socket. It holds the socket, and the socket never holds it, so that neither keeps the other alive.
 pub(super) struct SocketLane {
     socket: SocketRef,
-    connection: Option<Connection>,
+    link: Option<Arc<Link>>,
     /// Set by the connect handler. The library answers the client's CONNECT before it marks the socket connected;
     /// until the handler has run, a closed socket is one that is not open yet.
     greeted: Arc<AtomicBool>,
 }
 
 impl SocketLane {
-    pub(super) fn new(socket: SocketRef, connection: Option<Connection>, greeted: Arc<AtomicBool>) -> Self {
-        Self { socket, connection, greeted }
+    pub(super) fn new(socket: SocketRef, link: Option<Arc<Link>>, greeted: Arc<AtomicBool>) -> Self {
+        Self { socket, link, greeted }
+    }
+
+    /// Does something with the WebSocket's connection; a session that polls has none, or not yet.
+    fn with_websocket<T>(&self, act: impl FnOnce(&Connection) -> T) -> Option<T> {
+        let link = self.link.as_ref().filter(|_| self.socket.transport_type() == TransportType::Websocket);
+        link.and_then(|link| link.with_connection(act))
     }
 
     fn emit(&self, event: &'static str, payload: &(impl Serialize + ?Sized)) -> Delivery {
@@ -54,8 +61,8 @@ impl Lane for SocketLane {
 
     fn frame(&self, parcel: &Parcel, _complete: bool) -> Delivery {
         let sent = self.emit("batched_product_update", parcel.frame.json());
-        if let (Delivery::Sent, Some(connection)) = (sent, &self.connection) {
-            connection.expect_write(parcel.flushed);
+        if sent == Delivery::Sent {
+            self.with_websocket(|connection| connection.expect_write(parcel.flushed));
         }
         sent
     }
@@ -67,6 +74,18 @@ impl Lane for SocketLane {
     fn beat(&self, beat: Option<&PositionBeat>) -> Delivery {
         // The library keeps the connection alive by itself.
         beat.map_or(Delivery::Sent, |beat| self.emit("position", beat))
+    }
+
+    fn is_flushed(&self) -> bool {
+        !self.with_websocket(Connection::owes_write).unwrap_or(false)
+    }
+
+    fn close(&self) {
+        self.link.iter().for_each(|link| link.close());
+    }
+
+    fn cut(&self) {
+        self.link.iter().for_each(|link| link.cut());
     }
 
     fn is_gone(&self) -> bool {

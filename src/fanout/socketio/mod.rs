@@ -5,11 +5,15 @@
 //! joins and leaves happen before the handler returns its future (spawned futures run in any order); and one fallback
 //! handler serves every event (one boxed handler a connection instead of one an event).
 
+mod door;
 mod lane;
+mod limits;
+mod link;
 mod requests;
 mod wire;
 
 use std::{
+    cell::Cell,
     convert::Infallible,
     future::Future,
     pin::Pin,
@@ -20,24 +24,29 @@ use std::{
     time::Duration,
 };
 
-use axum::extract::ConnectInfo;
 use serde_json::Value;
 use socketioxide::{
-    ParserConfig, SocketIo, TransportType,
+    ParserConfig, SocketIo,
     extract::{AckSender, Event, Extension, SocketRef, TryData},
     handler::ConnectHandler,
     layer::SocketIoLayer,
     socket::DisconnectReason,
 };
 
+use tokio::time::Instant;
+
+pub use self::door::{Door, guard};
 use self::{
     lane::SocketLane,
+    limits::{Limits, Permit},
+    link::Link,
     requests::Request,
     wire::{Args, Connected, FEATURES},
 };
 use super::{Hub, SubscriberId};
-use crate::net::Connection;
 
+/// Where the library listens.
+const PATH: &str = "/socket.io";
 /// Bytes of one message or polling body from a client (contract section 8).
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// A client that opened a transport but does not connect to the namespace is let go.
@@ -54,12 +63,16 @@ struct Session {
     waiting: AtomicBool,
     /// The connect handler has run.
     greeted: Arc<AtomicBool>,
+    limits: Limits,
+    /// `None` only where the door was left out.
+    link: Option<Arc<Link>>,
 }
 
 /// The layer that serves `/socket.io/`, and the handle that closes it.
 pub fn layer(hub: Arc<Hub>) -> (SocketIoLayer, SocketIo) {
     let (layer, io) = SocketIo::builder()
         .max_buffer_size(hub.queue_max())
+        .req_path(PATH)
         .max_payload(MESSAGE_BYTES_MAX as u64)
         .ws_max_message_size(MESSAGE_BYTES_MAX)
         .ws_max_frame_size(MESSAGE_BYTES_MAX)
@@ -84,17 +97,22 @@ fn admit(hub: Arc<Hub>, socket: &SocketRef, auth: Option<Value>) -> Result<(), I
         subscriber: OnceLock::new(),
         waiting: AtomicBool::new(false),
         greeted: Arc::default(),
+        limits: Limits::new(Instant::now()),
+        link: socket.req_parts().extensions.get::<Arc<Link>>().cloned(),
     });
     socket.extensions.insert(Arc::clone(&session));
     let leaving = Arc::clone(&session);
-    socket.on_fallback(move |socket: SocketRef, Event(name): Event, args: TryData<Args>, ack: AckSender| {
-        let later = receive(&session, &socket, &name, args.0.ok(), ack);
-        async move {
-            if let Some(later) = later {
-                later.await;
+    // The permit stands before the arguments: those of a message too many are not read.
+    socket.on_fallback(
+        move |socket: SocketRef, _: Permit, Event(name): Event, args: TryData<Args>, ack: AckSender| {
+            let later = receive(&session, &socket, &name, args.0.ok(), ack);
+            async move {
+                if let Some(later) = later {
+                    later.await;
+                }
             }
-        }
-    });
+        },
+    );
     socket.on_disconnect(move |_reason: DisconnectReason| {
         leaving.leave();
         std::future::ready(())
@@ -134,7 +152,7 @@ fn receive(
 ) -> Option<Later> {
     let id = session.subscriber(socket);
     let subscriber = session.hub.subscriber(id)?;
-    let request = Request { session: Arc::clone(session), socket: socket.clone(), subscriber, ack };
+    let request = Request { session: Arc::clone(session), socket: socket.clone(), subscriber, ack, told: Cell::new(0) };
     let args = args.unwrap_or_default();
     match name {
         "join_product" => request.join_product(&args),
@@ -151,11 +169,7 @@ impl Session {
     /// This connection's subscriber; made when it is first needed.
     fn subscriber(&self, socket: &SocketRef) -> SubscriberId {
         *self.subscriber.get_or_init(|| {
-            // Only a connection that began as a WebSocket stays on the TCP connection it began on.
-            let direct = socket.transport_type() == TransportType::Websocket;
-            let connection = socket.req_parts().extensions.get::<ConnectInfo<Connection>>();
-            let connection = connection.filter(|_| direct).map(|info| info.0.clone());
-            let lane = SocketLane::new(socket.clone(), connection, Arc::clone(&self.greeted));
+            let lane = SocketLane::new(socket.clone(), self.link.clone(), Arc::clone(&self.greeted));
             self.hub.connect(Box::new(lane), self.announced).id()
         })
     }
@@ -164,6 +178,14 @@ impl Session {
     fn leave(&self) {
         if let Some(id) = self.subscriber.get() {
             self.hub.disconnect(*id);
+        }
+    }
+
+    /// Ends the connection, whose client abuses it.
+    fn cut(&self) {
+        match self.subscriber.get() {
+            Some(id) => self.hub.cut(*id, "abuse"),
+            None => self.link.iter().for_each(|link| link.cut()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What clients ask for, one function an event. The hub decides; this translates.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -24,7 +24,13 @@ pub(super) struct Request {
     pub(super) socket: SocketRef,
     pub(super) subscriber: Arc<Subscriber>,
     pub(super) ack: AckSender,
+    /// Refusals told of this packet.
+    pub(super) told: Cell<usize>,
 }
+
+/// Refusals of one packet that are told as events of their own: more would leave no room for its acknowledgement, which
+/// names all of them.
+const REFUSALS_TOLD_MAX: usize = 200;
 
 impl Request {
     /// `join_product(id | [ids])`: joins; what was missed is not asked for.
@@ -128,6 +134,11 @@ impl Request {
                 return None;
             }
         };
+        if !self.session.limits.ask() {
+            self.refuse(Code::RateLimited, Some(id.as_str()));
+            self.answer(&SyncAck::Refused { ok: false, code: Code::RateLimited });
+            return None;
+        }
         let since = read_since(args.get(1));
         let outcome = self.session.hub.resume(&self.subscriber, &id, since, IfAhead::Wait);
         let (Outcome::Ahead, Since::Cursor(at)) = (outcome, since) else {
@@ -167,6 +178,9 @@ impl Request {
     }
 
     fn join(&self, id: &ProductId, since: Option<Since>) -> Result<Outcome, (String, Code)> {
+        if since.is_some() && !self.session.limits.ask() {
+            return Err((id.to_string(), Code::RateLimited));
+        }
         self.session.hub.join(&self.subscriber, id, since, IfAhead::Wait).map_err(|error| match error {
             JoinError::TooManyProducts => (id.to_string(), Code::TooManyProducts),
             // Nobody is left to read the answer.
@@ -186,6 +200,9 @@ impl Request {
     }
 
     fn refuse(&self, code: Code, product_id: Option<&str>) {
+        if self.told.replace(self.told.get() + 1) >= REFUSALS_TOLD_MAX {
+            return;
+        }
         let refusal = Refusal { message: code.message(), code, product_id };
         if let Err(error) = self.socket.emit("error", &refusal) {
             tracing::debug!(%error, "a refusal was not queued");

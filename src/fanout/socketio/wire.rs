@@ -96,6 +96,7 @@ pub(super) enum Code {
     InvalidProductId,
     TooManyProducts,
     BadRequest,
+    RateLimited,
 }
 
 /// An event without arguments: the library writes a tuple as the list of arguments, and `()` as one `null`.
@@ -148,6 +149,7 @@ impl Code {
         match self {
             Self::InvalidProductId => "a product id is 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -",
             Self::TooManyProducts => "a connection may track at most 200 products",
+            Self::RateLimited => "too many messages, or too many products asked about with a position",
             Self::BadRequest => "the event or its arguments are not as documented",
         }
     }

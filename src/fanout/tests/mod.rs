@@ -107,6 +107,8 @@ impl World {
             IndexConfig { retention_secs: 86_400, events_max: setup.history_max, bytes_max: usize::MAX };
         let index = Arc::new(Index::new(index, clock, Head { position: head, log_time: clock.now() }));
         let hub = HubConfig {
+            sessions_max: 1_000,
+            sessions_per_address_max: None,
             products_max: 200,
             batch_events_max: 4,
             batch_bytes_max: 10_000,

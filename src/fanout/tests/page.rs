@@ -35,7 +35,7 @@ impl Page {
             announced: self.announced,
             since: self.last_id.as_deref().map(Since::parse),
         };
-        let response = open(Arc::clone(&pod.hub), subscription, None).await;
+        let response = open(Arc::clone(&pod.hub), subscription, None, None).await;
         self.stream = Some(response.into_body());
     }
 

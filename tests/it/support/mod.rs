@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use shelfcast::{
     app::{App, AppError, Running},
     clock::Clock,
-    config::{Config, Values},
+    config::{Config, DrainConfig, Values},
     eventlog::{EventLog, MemoryLog},
     model::LogTime,
 };
@@ -142,7 +142,7 @@ impl TestApp {
     }
 
     pub async fn drain(&self) {
-        self.running.drain().await;
+        self.running.drain(DrainConfig::AT_ONCE).await;
     }
 }
 

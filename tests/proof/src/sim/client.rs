@@ -190,6 +190,7 @@ impl Client {
             tokio::select! {
                 biased;
                 message = Self::next(live, wire) => {
+                    let Some(message) = message else { return };
                     let numb = *self.world.numb_until.lock();
                     sleep_until(numb).await;
                     if !self.world.settled.is_cancelled() && self.habits.reads_ms > 0 {
@@ -203,7 +204,7 @@ impl Client {
         }
     }
 
-    async fn next(live: &Live, wire: &Wire) -> Message {
+    async fn next(live: &Live, wire: &Wire) -> Option<Message> {
         live.pod.flows().await;
         wire.recv().await
     }

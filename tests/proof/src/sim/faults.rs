@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shelfcast::eventlog::{InputGap, redis::Refusal};
+use shelfcast::{
+    config::DrainConfig,
+    eventlog::{InputGap, redis::Refusal},
+};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -58,7 +61,7 @@ pub(super) enum Fault {
     /// One pod stops, and goes on.
     Pause { lasts: u64 },
     /// One pod is replaced.
-    Drain { down: u64, lingers: u64 },
+    Drain { down: u64, lingers: u64, delay: u64, spread: u64 },
     /// Every client is cut.
     CutClients,
     /// No client reads.
@@ -133,7 +136,12 @@ fn throw(dice: &mut Dice, splits: bool, orderly: bool) -> Fault {
         18 | 19 => Fault::InputGap { known: dice.percent(50) },
         20 if orderly => Fault::Blind { lags: lags + 200, unseen: dice.between(1, 2_500) },
         20..=22 => Fault::Crash { down },
-        _ => Fault::Drain { down, lingers: dice.pick(&[0, 50]) },
+        _ => Fault::Drain {
+            down,
+            lingers: dice.pick(&[0, 50]),
+            delay: dice.pick(&[0, 0, 500]),
+            spread: dice.pick(&[0, 200, 3_000]),
+        },
     }
 }
 
@@ -267,10 +275,10 @@ impl World {
                 sleep(ms(lasts)).await;
                 self.pause(&pod, false);
             }
-            Fault::Drain { down, lingers } => {
+            Fault::Drain { down, lingers, delay, spread } => {
                 let place = dice.index(self.figures.pods);
                 let Some(pod) = self.take(place) else { return };
-                self.drain(&pod, lingers).await;
+                self.drain(&pod, DrainConfig { delay: ms(delay), spread: ms(spread) }, ms(lingers)).await;
                 sleep(ms(down)).await;
                 self.start(place).await;
             }

@@ -42,6 +42,8 @@ pub(super) struct Wire {
     pipe: Mutex<Pipe>,
     queue_max: usize,
     came: Notify,
+    /// The server has ended it; what is queued is still read.
+    ended: AtomicBool,
     /// One request waits for the pod to come as far as its cursor.
     waiting: AtomicBool,
 }
@@ -49,7 +51,13 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(queue_max: usize) -> Arc<Self> {
         let pipe = Mutex::new(Pipe::Open(VecDeque::new()));
-        Arc::new(Self { pipe, queue_max, came: Notify::new(), waiting: AtomicBool::new(false) })
+        Arc::new(Self {
+            pipe,
+            queue_max,
+            came: Notify::new(),
+            ended: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+        })
     }
 
     fn send(&self, message: impl FnOnce() -> Message) -> Delivery {
@@ -65,16 +73,25 @@ impl Wire {
         }
     }
 
-    /// The next message. Cancel safe.
-    pub(super) async fn recv(&self) -> Message {
+    /// The next message; `None`: the server has ended the connection. Cancel safe.
+    pub(super) async fn recv(&self) -> Option<Message> {
         loop {
             if let Pipe::Open(queue) = &mut *self.pipe.lock()
                 && let Some(message) = queue.pop_front()
             {
-                return message;
+                return Some(message);
+            }
+            if self.ended.load(Ordering::Acquire) {
+                return None;
             }
             self.came.notified().await;
         }
+    }
+
+    /// The server ends it.
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.came.notify_one();
     }
 
     /// The client is gone; what it has not read is lost.
@@ -98,6 +115,21 @@ impl fmt::Debug for WireLane {
 }
 
 impl Lane for WireLane {
+    fn is_flushed(&self) -> bool {
+        true
+    }
+
+    fn close(&self) {
+        self.0.end();
+    }
+
+    fn cut(&self) {
+        if let Pipe::Open(queue) = &mut *self.0.pipe.lock() {
+            queue.clear();
+        }
+        self.0.end();
+    }
+
     fn transport(&self) -> Transport {
         Transport::SocketIo
     }

@@ -16,7 +16,7 @@ use shelfcast::{
     app::{App, Running},
     batch::Edge,
     clock::Clock,
-    config::{Config, Values},
+    config::{Config, DrainConfig, Values},
     eventlog::{EventLog, redis::SharedLog},
     fanout::Hub,
     ingest::Gate,
@@ -194,18 +194,18 @@ impl World {
         pod.life.cancel();
         let pod = Arc::clone(pod);
         // Its tasks would go on for ever; nobody hears them.
-        self.tasks.spawn(async move { pod.running.drain().await });
+        self.tasks.spawn(async move { pod.running.drain(DrainConfig::AT_ONCE).await });
     }
 
     /// Lets it go as an orchestrator does.
-    pub(super) async fn drain(&self, pod: &Arc<Pod>, linger_ms: u64) {
+    pub(super) async fn drain(&self, pod: &Arc<Pod>, config: DrainConfig, lingers: Duration) {
         self.recorder.fault(&format!("{} drains", pod.name));
         let began = Instant::now();
-        pod.running.drain().await;
+        pod.running.drain(config).await;
         if began.elapsed() > Duration::from_secs(30) {
             self.misbehaved.lock().push(format!("{} drained for {:?}", pod.name, began.elapsed()));
         }
-        sleep(Duration::from_millis(linger_ms)).await;
+        sleep(lingers).await;
         self.recorder.fault(&format!("{} is gone", pod.name));
         pod.life.cancel();
         self.cluster.change(|state| state.links[pod.link].dead = true);

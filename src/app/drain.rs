@@ -1,0 +1,44 @@
+//! The end of a process, in the order of the contract's section 8: nobody notices a deploy.
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::Running;
+use crate::{config::DrainConfig, net::Connections};
+
+/// How long the library may take to close what is left; with a client that reads nothing it takes for ever.
+const LIBRARY_TIMEOUT: Duration = Duration::from_millis(500);
+
+impl Running {
+    /// Leaves: not ready any more, but serving; then no new connection, nothing taken in, the lease of the inputs handed
+    /// over; then one connection after the other is closed, while what was accepted is still flushed to those who stay.
+    ///
+    /// Sockets are closed at the transport: a Socket.IO client that is sent a disconnect packet does not come back.
+    pub async fn drain(&self, config: DrainConfig) {
+        self.health.drain();
+        sleep(config.delay).await;
+        self.closing.cancel();
+        self.hub.admit_no_more();
+        self.gate.close().await;
+        self.input_tasks.stop();
+        self.input_tasks.ended().await;
+        // What was answered 202 just now may not have been read yet.
+        if let Ok(head) = self.gate.head().await {
+            self.hub.index().wait_applied(head.position).await;
+        }
+        self.hub.drain(config.spread).await;
+        self.tasks.stop();
+        self.tasks.ended().await;
+        if timeout(LIBRARY_TIMEOUT, self.io.close()).await.is_err() {
+            tracing::debug!("some sockets did not close by themselves");
+        }
+    }
+}
+
+/// Cuts what is left once the pod has left, a moment after: an answer may still be on its way.
+pub(super) async fn cut_rest(connections: &Connections) {
+    const LAST_ANSWERS: Duration = Duration::from_millis(500);
+    sleep(LAST_ANSWERS).await;
+    connections.cut_all();
+}

@@ -1,0 +1,228 @@
+//! [`Connection`]: the application's handle to one accepted stream, and what is known of it.
+//!
+//! It judges nothing: the deadlines are [`Deadlines`](super::Deadlines)', and who looks at them is
+//! [`Connections`](super::Connections).
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::Context,
+    time::Duration,
+};
+
+use atomic_waker::AtomicWaker;
+use axum::http::Version;
+use metrics::Histogram;
+use tokio::time::Instant;
+
+use super::deadlines::{Stage, Standing};
+
+/// The application's handle to one accepted connection. Cheap to clone.
+#[derive(Clone)]
+pub struct Connection(Arc<Shared>);
+
+struct Shared {
+    peer: SocketAddr,
+    accepted: Instant,
+    stage: AtomicU8,
+    /// When the stage began.
+    since: Moment,
+    /// Requests being served; an upgraded connection is one that never ends.
+    requests: AtomicUsize,
+    multiplexed: AtomicBool,
+    /// Since when a write waits for the other end.
+    blocked: Moment,
+    /// When it was asked to end.
+    closing: Moment,
+    cut: AtomicBool,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+    /// The oldest hand-over that was not followed by a write.
+    handed_over: Moment,
+    written: Histogram,
+}
+
+/// A moment that may be unset, as one atomic word: microseconds after a base, plus one.
+#[derive(Default)]
+struct Moment(AtomicU64);
+
+impl Moment {
+    fn set(&self, at: Duration) {
+        self.0.store(Self::word(at), Ordering::Relaxed);
+    }
+
+    /// Only the oldest counts; losing this race means that an older one is there already.
+    fn set_if_unset(&self, at: Duration) {
+        let _older = self.0.compare_exchange(0, Self::word(at), Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<Duration> {
+        self.0.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_micros)
+    }
+
+    /// Unsets it. The load keeps the line shared where there is nothing to unset, which is nearly always.
+    fn take(&self) -> Option<Duration> {
+        self.get()?;
+        self.0.swap(0, Ordering::Relaxed).checked_sub(1).map(Duration::from_micros)
+    }
+
+    fn word(at: Duration) -> u64 {
+        u64::try_from(at.as_micros()).unwrap_or(u64::MAX - 1) + 1
+    }
+}
+
+impl Connection {
+    pub(super) fn new(peer: SocketAddr, written: Histogram) -> Self {
+        Self(Arc::new(Shared {
+            peer,
+            accepted: Instant::now(),
+            stage: AtomicU8::new(Stage::Fresh as u8),
+            since: Moment::default(),
+            requests: AtomicUsize::new(0),
+            multiplexed: AtomicBool::new(false),
+            blocked: Moment::default(),
+            closing: Moment::default(),
+            cut: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
+            handed_over: Moment::default(),
+            written,
+        }))
+    }
+
+    // === for the application ===
+
+    /// The address at the other end of the connection; a proxy's, if there is one.
+    pub fn peer(&self) -> SocketAddr {
+        self.0.peer
+    }
+
+    /// Whether several clients may share it (HTTP/2 behind a proxy), so that ending it would end them all.
+    pub fn is_multiplexed(&self) -> bool {
+        self.0.multiplexed.load(Ordering::Relaxed)
+    }
+
+    /// Notes that something was queued to this connection at `queued`; the next write records how long it took.
+    pub fn expect_write(&self, queued: Instant) {
+        self.0.handed_over.set_if_unset(queued.duration_since(self.0.accepted));
+    }
+
+    /// Whether something handed over has not been followed by a write yet.
+    pub fn owes_write(&self) -> bool {
+        self.0.handed_over.get().is_some()
+    }
+
+    /// Ends it as if the other end had finished: what is being written is written first. A connection that does not
+    /// end by that is cut soon after.
+    pub fn close(&self) {
+        self.0.closing.set_if_unset(self.0.accepted.elapsed());
+        self.wake();
+    }
+
+    /// Ends it at once, whatever waits in it. Works on one that is stuck.
+    pub fn cut(&self) {
+        self.0.cut.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.0.reader.wake();
+        self.0.writer.wake();
+    }
+
+    // === for the server: what is being served ===
+
+    /// A request begins.
+    pub(super) fn request_started(&self, version: Version) {
+        self.0.multiplexed.fetch_or(version == Version::HTTP_2, Ordering::Relaxed);
+        self.0.requests.fetch_add(1, Ordering::AcqRel);
+        self.0.stage.store(Stage::Busy as u8, Ordering::Release);
+    }
+
+    /// A request was answered to its end.
+    pub(super) fn request_ended(&self) {
+        if self.0.requests.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.enter(Stage::Idle);
+        }
+    }
+
+    // === for the stream: what moves ===
+
+    pub(super) fn read(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        match self.stage() {
+            // The first head counts from the moment of accepting.
+            Stage::Fresh => self.0.stage.store(Stage::Head as u8, Ordering::Release),
+            // A multiplexed one says little things between requests: pings, window updates.
+            Stage::Idle if !self.is_multiplexed() => self.enter(Stage::Head),
+            Stage::Idle | Stage::Head | Stage::Busy => {}
+        }
+    }
+
+    pub(super) fn wrote(&self) {
+        self.0.blocked.take();
+        if let Some(queued) = self.0.handed_over.take() {
+            self.0.written.record(self.0.accepted.elapsed().saturating_sub(queued).as_secs_f64());
+        }
+    }
+
+    pub(super) fn write_waits(&self) {
+        if self.0.blocked.get().is_none() {
+            self.0.blocked.set_if_unset(self.0.accepted.elapsed());
+        }
+    }
+
+    pub(super) fn watch_read(&self, cx: &Context<'_>) {
+        self.0.reader.register(cx.waker());
+    }
+
+    pub(super) fn watch_write(&self, cx: &Context<'_>) {
+        self.0.writer.register(cx.waker());
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.0.cut.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.closing.get().is_some()
+    }
+
+    // === for the judge ===
+
+    /// Whether it has sent no whole request yet.
+    pub(super) fn is_newcomer(&self) -> bool {
+        matches!(self.stage(), Stage::Fresh | Stage::Head) && !self.is_cut()
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            age: self.0.accepted.elapsed(),
+            stage: self.stage(),
+            since: self.0.since.get().unwrap_or_default(),
+            blocked: self.0.blocked.get(),
+            closing: self.0.closing.get(),
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        Stage::of(self.0.stage.load(Ordering::Acquire))
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.0.since.set(self.0.accepted.elapsed());
+        self.0.stage.store(stage as u8, Ordering::Release);
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connection").field(&self.0.peer).finish()
+    }
+}

@@ -1,0 +1,95 @@
+//! [`serve`]: HTTP on guarded connections. Knows no route.
+//!
+//! axum's own loop sets no limit on heads and has no way to end one connection, so this is ours, on hyper.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{Request, Response, StatusCode},
+};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::{
+    Connection, Guarded, GuardedListener,
+    body::{InService, Timed, Tracked},
+};
+use crate::tasks::Tasks;
+
+/// Bytes of a request's head: a URL of 16 KiB (SSE names its products there) and as much of headers.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Headers of a request; a browser behind three proxies sends about 30.
+const HEADERS_MAX: usize = 64;
+/// Requests at a time on one HTTP/2 connection; nginx's and Envoy's default is 128 and 100.
+const STREAMS_MAX: u32 = 128;
+/// How often an HTTP/2 peer is asked whether it lives, and how long it may take to say so.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves until `closing`; then accepts nothing more, and returns when every connection has ended.
+pub async fn serve(mut listener: GuardedListener, router: Router, closing: CancellationToken) {
+    let tasks = Tasks::new();
+    loop {
+        tokio::select! {
+            stream = listener.accept() => tasks.spawn(serve_one(stream, router.clone(), closing.clone())),
+            () = closing.cancelled() => break,
+        }
+    }
+    drop(listener);
+    tasks.stop();
+    tasks.ended().await;
+}
+
+async fn serve_one(stream: Guarded, router: Router, closing: CancellationToken) {
+    let connection = stream.connection().clone();
+    let service = service_fn(move |request| answer(request, connection.clone(), router.clone()));
+    let builder = protocols();
+    let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let mut serving = std::pin::pin!(serving);
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = closing.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = served {
+        // Nearly always the other end, which went or spoke nonsense.
+        tracing::debug!(error, "a connection ended early");
+    }
+}
+
+fn protocols() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // The deadline for heads is ours: hyper's counts the rest between two requests as well.
+    builder.http1().header_read_timeout(None).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32);
+    builder
+}
+
+async fn answer(
+    mut request: Request<Incoming>,
+    connection: Connection,
+    router: Router,
+) -> Result<Response<Tracked>, Infallible> {
+    let in_service = InService::new(connection.clone(), request.version());
+    request.extensions_mut().insert(ConnectInfo(connection));
+    let response = router.oneshot(request.map(|body| Body::new(Timed::new(body)))).await?;
+    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let in_service = if upgraded { in_service.for_good() } else { in_service };
+    Ok(response.map(|body| Tracked { body, _in_service: in_service }))
+}
