@@ -145,6 +145,7 @@ impl App {
             hub: Arc::clone(&hub),
             health: Arc::clone(&health),
             origins: Arc::new(config.origins.clone()),
+            proxies: Arc::new(config.proxies.clone()),
             metrics: Arc::clone(&metrics),
             console: config.console,
             private_admin: config.admin.is_some(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderValue, Method, StatusCode, Version, header, request::Parts},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
@@ -21,8 +21,9 @@ use crate::{
         sse,
     },
     ingest::http::{NotifyDoor, notify, notify_batch},
+    net::Connection,
     telemetry::Metrics,
-    web::{Origins, Problem, RefusedWith},
+    web::{Origins, Problem, RefusedWith, TrustedProxies},
 };
 
 /// What the routes lead to.
@@ -31,6 +32,7 @@ pub(super) struct Routes {
     pub(super) hub: Arc<Hub>,
     pub(super) health: Arc<Health>,
     pub(super) origins: Arc<Origins>,
+    pub(super) proxies: Arc<TrustedProxies>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) console: bool,
     /// Metrics and details have a port of their own.
@@ -62,6 +64,7 @@ impl Routes {
             .layer(middleware::from_fn_with_state(Arc::clone(&self.origins), check_origin))
             .layer(self.cors())
             .layer(middleware::map_response_with_state(Arc::clone(&self.metrics), count_refusal))
+            .layer(middleware::map_request_with_state(Arc::clone(&self.proxies), note_client))
             .layer(middleware::from_fn_with_state(Arc::clone(&self.health), part_while_draining))
             // Now, and not anew for each request: the library would begin with no session each time.
             .with_state(())
@@ -101,6 +104,16 @@ impl Routes {
                 header::HeaderName::from_static("last-event-id"),
             ])
     }
+}
+
+/// Leaves the [`ClientAddress`](crate::web::ClientAddress) with the request, for everything that counts by address.
+async fn note_client(State(proxies): State<Arc<TrustedProxies>>, mut request: Request) -> Request {
+    // A test may call the routes without a connection.
+    if let Some(ConnectInfo(connection)) = request.extensions().get::<ConnectInfo<Connection>>() {
+        let client = proxies.client(connection.peer().ip(), request.headers());
+        request.extensions_mut().insert(client);
+    }
+    request
 }
 
 async fn count_refusal(State(metrics): State<Arc<Metrics>>, response: Response) -> Response {

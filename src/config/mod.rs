@@ -13,7 +13,7 @@ use tracing_subscriber::filter::Targets;
 
 use self::read::{
     Reader, api_keys, durability, edge, environment, host, key_prefix, log_filter, log_format, millis,
-    number, optional_bool, optional_budget, optional_port, origins, port, redis,
+    number, optional_bool, optional_budget, optional_port, origins, port, proxies, redis,
 };
 pub use self::{
     connections::ConnectionsConfig,
@@ -28,7 +28,7 @@ use crate::{
     index::IndexConfig,
     redis::RedisConfig,
     telemetry::LogFormat,
-    web::{ApiKeys, Origins},
+    web::{ApiKeys, Origins, TrustedProxies},
 };
 
 /// Everything the gateway can be told.
@@ -46,6 +46,8 @@ pub struct Config {
     pub generated_key: Option<String>,
     /// Pages that may connect.
     pub origins: Origins,
+    /// Whose word about addresses counts.
+    pub proxies: TrustedProxies,
     /// Windows.
     pub batch: BatchConfig,
     /// The log in memory.
@@ -107,6 +109,7 @@ impl Config {
         let frontend = r.get("FRONTEND_URL", origins);
         let allowed = r.get("ALLOWED_ORIGINS", origins);
         let required = r.get("REQUIRE_ORIGIN", optional_bool);
+        let proxies = r.get("TRUSTED_PROXIES", proxies);
         let window_ms = r.get("BATCH_WINDOW_MS", |t| millis(t, 0..=60_000));
         let batch_events_max = r.get("BATCH_MAX_EVENTS", |t| number(t, 1..=10_000));
         let batch_bytes_max = r.get("BATCH_MAX_BYTES", |t| number(t, BATCH_BYTES_MIN..=16 * 1024 * 1024));
@@ -160,6 +163,7 @@ impl Config {
                 allow_localhost: !strict,
                 required: required?.unwrap_or(false),
             },
+            proxies: proxies?,
             batch: BatchConfig {
                 window: Duration::from_millis(window_ms?),
                 events_max: batch_events_max,

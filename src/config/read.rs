@@ -18,7 +18,7 @@ use crate::{
     eventlog::redis::Durability,
     redis::{Keys, RedisConfig},
     telemetry::LogFormat,
-    web::ApiKeys,
+    web::{ApiKeys, TrustedProxies},
 };
 
 /// Finds a variable by its name.
@@ -285,6 +285,11 @@ fn origin(url: &str) -> Option<String> {
         Some(port) if port != standard => Some(format!("{scheme}://{host}:{port}")),
         _ => Some(format!("{scheme}://{host}")),
     }
+}
+
+pub(super) fn proxies(text: &str) -> Result<TrustedProxies, String> {
+    let expected = "addresses or networks such as 10.0.0.0/8, comma separated";
+    TrustedProxies::parse(text).ok_or_else(|| expected.into())
 }
 
 /// The keys, and the one that was made up if none was given. `strict`: as production wants them.

@@ -46,6 +46,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("ALLOWED_ORIGINS", "", "origins that may connect, comma separated; unset: those of FRONTEND_URL"),
     setting("REQUIRE_ORIGIN", "false", "refuse requests without an Origin header (only browsers send one)"),
+    setting(
+        "TRUSTED_PROXIES",
+        "",
+        "addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-For is believed, comma separated; unset: nobody's",
+    ),
     secret(setting(
         "INTERNAL_API_KEY",
         "",

@@ -34,11 +34,19 @@ fn every_bad_value_is_told_at_once_and_no_secret_with_it() {
         ("APP_ENV", "production"),
         ("INTERNAL_API_KEY", "hunter2"),
         ("ALLOWED_ORIGINS", "shop.example"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, nginx"),
     ])
     .unwrap_err();
     let names: Vec<_> = bad.0.iter().map(|b| b.name.as_str()).collect();
-    let expected =
-        ["PORT", "INTERNAL_API_KEY", "ALLOWED_ORIGINS", "BATCH_WINDOW_MS", "BATCH_EDGE", "LOG_LEVEL"];
+    let expected = [
+        "PORT",
+        "INTERNAL_API_KEY",
+        "ALLOWED_ORIGINS",
+        "TRUSTED_PROXIES",
+        "BATCH_WINDOW_MS",
+        "BATCH_EDGE",
+        "LOG_LEVEL",
+    ];
     assert_eq!(names, expected);
     assert!(!bad.to_string().contains("hunter2"));
 }

@@ -1,10 +1,10 @@
 //! The HTTP side of notify: keys, media type, size. What the body says is [`mod@notify`]'s.
 
-use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     http::{
         HeaderMap, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
@@ -23,8 +23,8 @@ use super::{
     notify::{self, Accepted, BODY_BYTES_MAX, Form},
 };
 use crate::{
-    net::{BodyTooSlow, Connection},
-    web::{ApiKeys, FailureLimiter, Problem, presented_key},
+    net::BodyTooSlow,
+    web::{ApiKeys, ClientAddress, FailureLimiter, Problem, presented_key},
 };
 
 /// Everything the notify routes need.
@@ -56,8 +56,8 @@ pub async fn notify_batch(
 impl NotifyDoor {
     async fn serve(&self, request: Request, form: Form) -> Result<Response, Problem> {
         let arrived = Instant::now();
-        let peer = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.peer().ip());
-        self.authorize(request.headers(), peer, arrived)?;
+        let client = request.extensions().get::<ClientAddress>().copied();
+        self.authorize(request.headers(), client, arrived)?;
         self.gate.check_open().await?;
         check_media(request.headers())?;
         let (head, body) = request.into_parts();
@@ -73,11 +73,16 @@ impl NotifyDoor {
     }
 
     /// A good key always passes; only wrong ones are counted, so nobody can lock a publisher out.
-    fn authorize(&self, headers: &HeaderMap, peer: Option<IpAddr>, now: Instant) -> Result<(), Problem> {
+    fn authorize(
+        &self,
+        headers: &HeaderMap,
+        client: Option<ClientAddress>,
+        now: Instant,
+    ) -> Result<(), Problem> {
         if presented_key(headers).is_some_and(|key| self.keys.accept(key)) {
             return Ok(());
         }
-        let tries = peer.map_or(Ok(()), |peer| self.failures.failed(peer, now));
+        let tries = client.map_or(Ok(()), |client| self.failures.failed(client, now));
         Err(tries.map_or_else(Problem::rate_limited, |()| Problem::unauthorized()))
     }
 }

@@ -1,15 +1,13 @@
 //! [`FailureLimiter`]: slows down whoever guesses keys. Never stands in the way of a good key.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    time::Duration,
-};
+use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Failed attempts per address. An IPv6 address counts with its whole /64: one customer has all of it.
+use super::ClientAddress;
+
+/// Failed attempts per [network](ClientAddress::network).
 #[derive(Debug, Default)]
 pub struct FailureLimiter {
     addresses: Mutex<HashMap<IpAddr, Bucket>>,
@@ -30,7 +28,7 @@ impl FailureLimiter {
     const ADDRESSES_MAX: usize = 10_000;
 
     /// Notes a failed attempt; `Err`: too many, with the time until the next is welcome.
-    pub fn failed(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    pub fn failed(&self, client: ClientAddress, now: Instant) -> Result<(), Duration> {
         let mut addresses = self.addresses.lock();
         if addresses.len() >= Self::ADDRESSES_MAX {
             addresses.retain(|_, bucket| bucket.failures_at(now) >= 1.0);
@@ -39,7 +37,7 @@ impl FailureLimiter {
                 addresses.clear();
             }
         }
-        let bucket = addresses.entry(network(address)).or_insert(Bucket { failures: 0.0, at: now });
+        let bucket = addresses.entry(client.network()).or_insert(Bucket { failures: 0.0, at: now });
         bucket.failures = bucket.failures_at(now) + 1.0;
         bucket.at = now;
         let over = bucket.failures - Self::BURST;
@@ -58,13 +56,6 @@ impl Bucket {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,9 +64,9 @@ mod tests {
     fn a_burst_is_forgiven_slowly_and_per_network() {
         let limiter = FailureLimiter::default();
         let now = Instant::now();
-        let one: IpAddr = "2001:db8::1".parse().unwrap();
-        let neighbour: IpAddr = "2001:db8::ffff".parse().unwrap();
-        let stranger: IpAddr = "2001:db8:0:1::1".parse().unwrap();
+        let client = |address: &str| ClientAddress::new(address.parse().unwrap());
+        let (one, neighbour, stranger) =
+            (client("2001:db8::1"), client("2001:db8::ffff"), client("2001:db8:0:1::1"));
         for _ in 0..10 {
             assert_eq!(limiter.failed(one, now), Ok(()));
         }
