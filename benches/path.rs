@@ -165,7 +165,7 @@ fn delivering(c: &mut Criterion) {
         for members in [0_u64, 1, 100, 1_000, 10_000] {
             let hub = hub(budget);
             for _ in 0..members {
-                let subscriber = hub.connect(Box::new(Sink), true);
+                let subscriber = hub.connect(Box::new(Sink), true, None);
                 hub.join(&subscriber, &product(1), None, IfAhead::Wait).unwrap();
             }
             let mut n = 0;

@@ -34,7 +34,11 @@ use crate::{
         EventLog, MemoryLog,
         redis::{RedisStore, SharedLog, Unfit},
     },
-    fanout::{Bulletin, Hub, SILENT_AFTER, run_audience, run_beats, run_debts, socketio},
+    fanout::{
+        Bulletin, Hub, SILENT_AFTER, run_audience, run_beats, run_debts,
+        socketio::{self, Door},
+        sse::EventsDoor,
+    },
     ingest::{
         Gate,
         http::{Load, NotifyDoor},
@@ -43,7 +47,7 @@ use crate::{
     redis::{Board, Link, RedisConfig},
     tasks::Tasks,
     telemetry::Metrics,
-    web::FailureLimiter,
+    web::{Authenticator, ClientAddress, FailureLimiter},
 };
 
 /// A gateway, wired but not yet serving.
@@ -132,7 +136,8 @@ impl App {
         let batcher =
             Batcher::new(config.batch, Arc::clone(&log), tail, applied, downstream, Arc::clone(&metrics));
 
-        let (socketio, io) = socketio::layer(Arc::clone(&hub));
+        let authenticator = Arc::new(Authenticator::new(config.jwt.clone(), config.require_auth, clock));
+        let (socketio, io) = socketio::layer(Arc::clone(&hub), Arc::clone(&authenticator));
         let health = Arc::new(Health::new(Arc::clone(&hub), Arc::clone(&metrics)));
         let door = NotifyDoor {
             gate: Arc::clone(&gate),
@@ -142,7 +147,8 @@ impl App {
         };
         let routes = router::Routes {
             door: Arc::new(door),
-            hub: Arc::clone(&hub),
+            events: Arc::new(EventsDoor { hub: Arc::clone(&hub), authenticator }),
+            sockets: Door::new(Arc::clone(&hub)),
             health: Arc::clone(&health),
             origins: Arc::new(config.origins.clone()),
             proxies: Arc::new(config.proxies.clone()),
@@ -310,7 +316,12 @@ async fn upkeep(metrics: Arc<Metrics>, hub: Arc<Hub>, stop: CancellationToken) {
 fn connections(config: &Config, metrics: &Arc<Metrics>) -> Arc<Connections> {
     let limits = &config.connections;
     let seats = Seats::new(limits.tcp_max, limits.tcp_per_address_max);
-    Connections::new(seats, Arc::new(Some), Deadlines::default(), Arc::clone(metrics))
+    let proxies = config.proxies.clone();
+    // Behind a proxy stand many clients; they are counted by the sessions they open.
+    let owner = move |peer| {
+        Some(ClientAddress::new(peer)).filter(|p| !proxies.trusts(*p)).map(ClientAddress::network)
+    };
+    Connections::new(seats, Arc::new(owner), Deadlines::default(), Arc::clone(metrics))
 }
 
 async fn serve_admin(

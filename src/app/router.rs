@@ -16,9 +16,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::health::{Health, Report};
 use crate::{
     fanout::{
-        Hub,
         socketio::{self, Door},
-        sse,
+        sse::{self, EventsDoor},
     },
     ingest::http::{NotifyDoor, notify, notify_batch},
     net::Connection,
@@ -29,7 +28,8 @@ use crate::{
 /// What the routes lead to.
 pub(super) struct Routes {
     pub(super) door: Arc<NotifyDoor>,
-    pub(super) hub: Arc<Hub>,
+    pub(super) events: Arc<EventsDoor>,
+    pub(super) sockets: Door,
     pub(super) health: Arc<Health>,
     pub(super) origins: Arc<Origins>,
     pub(super) proxies: Arc<TrustedProxies>,
@@ -46,7 +46,8 @@ impl Routes {
             .route("/api/notify", post(notify))
             .route("/api/notify/batch", post(notify_batch))
             .with_state(Arc::clone(&self.door));
-        let browsers = Router::new().route("/api/events", get(sse::events)).with_state(Arc::clone(&self.hub));
+        let browsers =
+            Router::new().route("/api/events", get(sse::events)).with_state(Arc::clone(&self.events));
         let mut router = publishers.merge(browsers).merge(self.orchestrator());
         router = if self.private_admin {
             router.merge(Router::new().route("/health", get(health)).with_state(Arc::clone(&self.health)))
@@ -60,7 +61,7 @@ impl Routes {
             .fallback(async || Problem::not_found())
             .method_not_allowed_fallback(async || Problem::method_not_allowed())
             .layer(socketio)
-            .layer(middleware::from_fn_with_state(Door::new(Arc::clone(&self.hub)), socketio::guard))
+            .layer(middleware::from_fn_with_state(self.sockets.clone(), socketio::guard))
             .layer(middleware::from_fn_with_state(Arc::clone(&self.origins), check_origin))
             .layer(self.cors())
             .layer(middleware::map_response_with_state(Arc::clone(&self.metrics), count_refusal))

@@ -12,8 +12,9 @@ use std::{net::SocketAddr, time::Duration};
 use tracing_subscriber::filter::Targets;
 
 use self::read::{
-    Reader, api_keys, durability, edge, environment, host, key_prefix, log_filter, log_format, millis,
-    number, optional_bool, optional_budget, optional_port, origins, port, proxies, redis,
+    Reader, api_keys, durability, edge, environment, host, jwt_public_keys, jwt_secret, key_prefix,
+    log_filter, log_format, millis, number, optional_bool, optional_budget, optional_port, origins, port,
+    proxies, redis,
 };
 pub use self::{
     connections::ConnectionsConfig,
@@ -28,7 +29,7 @@ use crate::{
     index::IndexConfig,
     redis::RedisConfig,
     telemetry::LogFormat,
-    web::{ApiKeys, Origins, TrustedProxies},
+    web::{ApiKeys, JwtKeys, Origins, TrustedProxies},
 };
 
 /// Everything the gateway can be told.
@@ -42,6 +43,10 @@ pub struct Config {
     pub console: bool,
     /// Keys of publishers.
     pub api_keys: ApiKeys,
+    /// Who may have signed tokens of browsers.
+    pub jwt: JwtKeys,
+    /// Refuse browsers without a token.
+    pub require_auth: bool,
     /// Made up because none was given; it is shown once so that the gateway can be tried out.
     pub generated_key: Option<String>,
     /// Pages that may connect.
@@ -106,6 +111,9 @@ impl Config {
         let admin_port = r.get("ADMIN_PORT", optional_port);
         let console = r.get("CONSOLE", optional_bool);
         let api_keys = r.get("INTERNAL_API_KEY", |text| api_keys(text, strict));
+        let jwt_secret = r.get("JWT_SECRET", |text| jwt_secret(text, strict));
+        let jwt_public_keys = r.get("JWT_PUBLIC_KEY", jwt_public_keys);
+        let require_auth = r.get("REQUIRE_AUTH", optional_bool);
         let frontend = r.get("FRONTEND_URL", origins);
         let allowed = r.get("ALLOWED_ORIGINS", origins);
         let required = r.get("REQUIRE_ORIGIN", optional_bool);
@@ -137,6 +145,11 @@ impl Config {
                 "at least twice BATCH_WINDOW_MS",
             );
         }
+        if let (Ok(secret), Ok(public), Ok(Some(true))) = (&jwt_secret, &jwt_public_keys, &require_auth) {
+            // Nobody could ever connect.
+            let any = !secret.is_empty() || !public.is_empty();
+            r.expect(any, "REQUIRE_AUTH", "JWT_SECRET or JWT_PUBLIC_KEY with it");
+        }
         r.finish()?;
 
         let listen = SocketAddr::new(host?, port?);
@@ -157,6 +170,8 @@ impl Config {
             admin: admin_port?.map(|port| SocketAddr::new(listen.ip(), port)),
             console: console?.unwrap_or(!strict),
             api_keys,
+            jwt: jwt_secret?.and(jwt_public_keys?),
+            require_auth: require_auth?.unwrap_or(false),
             generated_key,
             origins: Origins {
                 allowed: if allowed.is_empty() { frontend? } else { allowed },

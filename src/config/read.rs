@@ -18,7 +18,7 @@ use crate::{
     eventlog::redis::Durability,
     redis::{Keys, RedisConfig},
     telemetry::LogFormat,
-    web::{ApiKeys, TrustedProxies},
+    web::{ApiKeys, JwtKeys, TrustedProxies},
 };
 
 /// Finds a variable by its name.
@@ -292,9 +292,34 @@ pub(super) fn proxies(text: &str) -> Result<TrustedProxies, String> {
     TrustedProxies::parse(text).ok_or_else(|| expected.into())
 }
 
+/// Characters of a secret that is good enough for production.
+const SECRET_LEN_MIN: usize = 32;
+
+/// The secret of those who sign tokens, if there is one. `strict`: as production wants it.
+pub(super) fn jwt_secret(text: &str, strict: bool) -> Result<JwtKeys, String> {
+    if text.is_empty() {
+        return Ok(JwtKeys::default());
+    }
+    if strict && (text.chars().count() < SECRET_LEN_MIN || is_placeholder(text)) {
+        return Err(format!(
+            "a random secret of {SECRET_LEN_MIN} characters or more in production (try: openssl rand -hex 32)"
+        ));
+    }
+    Ok(JwtKeys::from_secret(text))
+}
+
+/// The public keys of those who sign tokens.
+pub(super) fn jwt_public_keys(text: &str) -> Result<JwtKeys, String> {
+    if text.is_empty() {
+        return Ok(JwtKeys::default());
+    }
+    let expected = "PEM blocks `BEGIN PUBLIC KEY`: RSA of 2048 bits or more, P-256 or Ed25519";
+    JwtKeys::from_public_keys(text).ok_or_else(|| expected.into())
+}
+
 /// The keys, and the one that was made up if none was given. `strict`: as production wants them.
 pub(super) fn api_keys(text: &str, strict: bool) -> Result<(ApiKeys, Option<String>), String> {
-    const LEN_MIN: usize = 32;
+    const LEN_MIN: usize = SECRET_LEN_MIN;
     let keys: Vec<&str> = text.split(',').map(str::trim).filter(|key| !key.is_empty()).collect();
     if keys.is_empty() {
         if strict {

@@ -56,6 +56,21 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "keys publishers may use, comma separated; unset in development: one is made up and shown; production: 32 characters or more",
     )),
+    secret(setting(
+        "JWT_SECRET",
+        "",
+        "the secret that signs tokens of browsers (HS256); production: 32 characters or more; unset: tokens so signed are not accepted",
+    )),
+    secret(setting(
+        "JWT_PUBLIC_KEY",
+        "",
+        "PEM public keys, one or several, of those who sign tokens: RSA (RS256), P-256 (ES256), Ed25519 (EdDSA)",
+    )),
+    setting(
+        "REQUIRE_AUTH",
+        "false",
+        "true: browsers without a good token are refused; needs JWT_SECRET or JWT_PUBLIC_KEY",
+    ),
     setting(
         "BATCH_WINDOW_MS",
         "300",
@@ -85,7 +100,11 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "refetches a second that your shop can answer, over all gateways, 1 to 1000000; unset: batches are not spread",
     ),
-    setting("MAX_CONNECTIONS", "50000", "clients at a time, over Socket.IO and SSE; more are told to come again"),
+    setting(
+        "MAX_CONNECTIONS",
+        "50000",
+        "clients at a time, over Socket.IO and SSE; more are told to come again",
+    ),
     setting(
         "MAX_CONNECTIONS_PER_IP",
         "0",

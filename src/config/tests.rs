@@ -130,3 +130,27 @@ fn a_budget_is_a_whole_number_of_refetches() {
         assert_eq!(bad_names(&[("ORIGIN_RPS_BUDGET", bad)]), ["ORIGIN_RPS_BUDGET"]);
     }
 }
+
+#[test]
+fn production_wants_a_long_random_jwt_secret() {
+    let production = |secret: &str| {
+        let key = "b7e1c0f5a2d94386b7e1c0f5a2d94386";
+        read(&[("APP_ENV", "production"), ("INTERNAL_API_KEY", key), ("JWT_SECRET", secret)])
+    };
+    assert!(production("").unwrap().jwt.is_empty());
+    assert!(!production("f0c2a9d17b3e4856f0c2a9d17b3e4856").unwrap().jwt.is_empty());
+    for bad in ["short", "your-secret-your-secret-your-secret-your-secret"] {
+        let told = production(bad).unwrap_err();
+        assert_eq!(told.0[0].name, "JWT_SECRET");
+        assert!(!told.to_string().contains(bad));
+    }
+    assert!(!read(&[("JWT_SECRET", "short")]).unwrap().jwt.is_empty(), "in development any will do");
+}
+
+#[test]
+fn a_required_token_needs_a_key_to_judge_it() {
+    assert!(!read(&[]).unwrap().require_auth);
+    assert_eq!(bad_names(&[("REQUIRE_AUTH", "true")]), ["REQUIRE_AUTH"]);
+    assert!(read(&[("REQUIRE_AUTH", "true"), ("JWT_SECRET", "s")]).unwrap().require_auth);
+    assert_eq!(bad_names(&[("REQUIRE_AUTH", "true"), ("JWT_PUBLIC_KEY", "no key")]), ["JWT_PUBLIC_KEY"]);
+}

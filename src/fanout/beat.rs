@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{Delivery, Hub, PositionBeat, Subscriber, subscriber::Membership};
@@ -22,7 +22,10 @@ pub async fn run_beats(hub: Arc<Hub>, stop: CancellationToken) {
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for second in 0_u64.. {
         tokio::select! {
-            _ = seconds.tick() => hub.beat(second).await,
+            _ = seconds.tick() => {
+                hub.end_expired();
+                hub.beat(second).await;
+            }
             () = stop.cancelled() => return,
         }
     }
@@ -31,6 +34,15 @@ pub async fn run_beats(hub: Arc<Hub>, stop: CancellationToken) {
 impl Hub {
     /// Subscribers looked at before the task yields.
     const BEAT_SLICE: usize = 256;
+
+    /// Ends those whose token has expired; their clients come back with a fresh one.
+    fn end_expired(&self) {
+        for subscriber in self.expired(Instant::now()) {
+            self.metrics.connections_cut.of("expired").increment(1);
+            subscriber.lane.close();
+            self.disconnect(subscriber.id);
+        }
+    }
 
     async fn beat(&self, second: u64) {
         let due = |s: &Subscriber| {

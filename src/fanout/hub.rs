@@ -132,12 +132,17 @@ impl Hub {
         self.config.queue_max
     }
 
-    /// Takes a new connection.
-    pub fn connect(&self, lane: Box<dyn Lane>, announced: bool) -> Arc<Subscriber> {
+    /// Takes a new connection; at `expires_at` it has to end.
+    pub fn connect(
+        &self,
+        lane: Box<dyn Lane>,
+        announced: bool,
+        expires_at: Option<Instant>,
+    ) -> Arc<Subscriber> {
         let id = SubscriberId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         self.metrics.connections.of(lane.transport()).increment(1.0);
         let covered = self.index.progress().covered();
-        let subscriber = Arc::new(Subscriber::new(id, announced, lane, covered));
+        let subscriber = Arc::new(Subscriber::new(id, announced, expires_at, lane, covered));
         self.subscribers.insert(id, Arc::clone(&subscriber));
         // A new epoch may have begun before it was in the list of those who are told.
         subscriber.update(|standing| {
@@ -217,6 +222,16 @@ impl Hub {
             self.take_out(subscriber, product_id);
             subscriber.update(|standing| standing.debt.iter_mut().for_each(|debt| debt.forget(product_id)));
         }
+    }
+
+    /// Those who signed in with a token that has expired by now.
+    pub fn expired(&self, now: Instant) -> Vec<Arc<Subscriber>> {
+        self.subscribers(|subscriber| subscriber.expires_at.is_some_and(|at| at <= now))
+    }
+
+    /// A connection was refused with this code.
+    pub(super) fn refused(&self, code: &'static str) {
+        self.metrics.refused(code);
     }
 
     /// Figures of the moment.

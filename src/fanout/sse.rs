@@ -32,8 +32,17 @@ use crate::{
     model::{Position, ProductId},
     net::{Connection, Seat},
     telemetry::Transport,
-    web::Problem,
+    web::{Authenticator, ClientAddress, Problem, Visitor, presented_token},
 };
+
+/// Everything the route of the streams needs.
+#[derive(Debug)]
+pub struct EventsDoor {
+    /// Who is told.
+    pub hub: Arc<Hub>,
+    /// Who may listen.
+    pub authenticator: Arc<Authenticator>,
+}
 
 /// What a client asks for.
 #[derive(Debug)]
@@ -90,13 +99,19 @@ impl Subscription {
 }
 
 /// `GET /api/events`.
-pub async fn events(State(hub): State<Arc<Hub>>, request: Request) -> Result<Response, Problem> {
+pub async fn events(State(door): State<Arc<EventsDoor>>, request: Request) -> Result<Response, Problem> {
+    let hub = Arc::clone(&door.hub);
+    // Before the token is looked at, which is work.
+    let address = request.extensions().get::<ClientAddress>().map(|address| address.network());
+    let seat = match hub.admit(address) {
+        Ok(seat) => seat,
+        Err(refused) => return Ok(come_again(refused.retry_after())),
+    };
+    let token = presented_token(request.headers(), request.uri().query().unwrap_or_default());
+    let visitor = door.authenticator.admit(token.as_deref()).map_err(|_| Problem::bad_token())?;
     let subscription = Subscription::read(request.uri(), request.headers(), hub.products_max())?;
     let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
-    match hub.admit(connection.as_ref().map(|c| c.peer().ip())) {
-        Ok(seat) => Ok(open(hub, subscription, connection, Some(seat)).await),
-        Err(refused) => Ok(come_again(refused.retry_after())),
-    }
+    Ok(open(hub, subscription, connection, Some(seat), visitor).await)
 }
 
 /// Opens a stream.
@@ -105,6 +120,7 @@ pub(super) async fn open(
     subscription: Subscription,
     connection: Option<Connection>,
     seat: Option<Seat>,
+    visitor: Visitor,
 ) -> Response {
     let Subscription { products, announced, since } = subscription;
     if let Some(Since::Cursor(at)) = since {
@@ -117,7 +133,7 @@ pub(super) async fn open(
     let (queue, blocks) = mpsc::channel(hub.queue_max());
     let opening = queue.clone();
     let lane = StreamLane { queue, announced, connection, told: Mutex::new(None) };
-    let subscriber = hub.connect(Box::new(lane), announced);
+    let subscriber = hub.connect(Box::new(lane), announced, visitor.expires_at());
     subscriber.opening();
     let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id(), _seat: seat };
 

@@ -23,6 +23,8 @@ pub struct Subscriber {
     pub(super) id: SubscriberId,
     /// It knows `resync_required`; a plain one gets empty batches in its place.
     pub(super) announced: bool,
+    /// When its token expires; `None`: it showed none.
+    pub(super) expires_at: Option<Instant>,
     pub(super) lane: Box<dyn Lane>,
     pub(super) membership: Mutex<Membership>,
     standing: Mutex<Standing>,
@@ -73,12 +75,19 @@ impl Standing {
 }
 
 impl Subscriber {
-    pub(super) fn new(id: SubscriberId, announced: bool, lane: Box<dyn Lane>, covered: Position) -> Self {
+    pub(super) fn new(
+        id: SubscriberId,
+        announced: bool,
+        expires_at: Option<Instant>,
+        lane: Box<dyn Lane>,
+        covered: Position,
+    ) -> Self {
         let membership = Membership { open: true, products: HashSet::new(), last_beat: covered };
         let standing = Standing { opening: false, epoch: covered.epoch, debt: None, counted: None };
         Self {
             id,
             announced,
+            expires_at,
             lane,
             membership: Mutex::new(membership),
             standing: Mutex::new(standing),

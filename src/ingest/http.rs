@@ -141,7 +141,9 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     }
     match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if is_caused_by::<LengthLimitError>(&*error) => Err(Problem::body_too_large(BODY_BYTES_MAX)),
+        Err(error) if is_caused_by::<LengthLimitError>(&*error) => {
+            Err(Problem::body_too_large(BODY_BYTES_MAX))
+        }
         Err(error) if is_caused_by::<BodyTooSlow>(&*error) => Err(Problem::body_timeout()),
         // The connection broke on the way, so nobody reads this answer.
         Err(_) => Err(Problem::malformed_json(1, 1, "the body ended early")),

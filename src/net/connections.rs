@@ -112,7 +112,9 @@ impl Connections {
                 self.cut(&connection, overdue.as_str());
             }
         }
-        self.newcomers.lock().retain(|(id, connection)| connection.is_newcomer() && self.open.contains_key(id));
+        self.newcomers
+            .lock()
+            .retain(|(id, connection)| connection.is_newcomer() && self.open.contains_key(id));
     }
 
     /// Cuts whatever is still open: the process is about to end.

@@ -62,7 +62,8 @@ impl TrustedProxies {
         nearest
     }
 
-    fn trusts(&self, address: ClientAddress) -> bool {
+    /// Whether this is one of them.
+    pub fn trusts(&self, address: ClientAddress) -> bool {
         self.0.iter().any(|network| network.contains(&address.0))
     }
 }

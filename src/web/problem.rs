@@ -102,6 +102,12 @@ impl Problem {
             .detail("send it as `X-API-Key: <key>` or `Authorization: Bearer <key>`")
     }
 
+    /// A bad token, or none where one is needed; nor is it told what is wrong with it.
+    pub fn bad_token() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid token is needed")
+            .detail("send a JWT as `Authorization: Bearer <token>` or `?token=<token>`")
+    }
+
     /// The page that asks is not one this gateway serves.
     pub fn origin_not_allowed() -> Self {
         Self::new(StatusCode::FORBIDDEN, "origin_not_allowed", "This origin is not allowed")

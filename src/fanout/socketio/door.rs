@@ -23,7 +23,11 @@ use super::{
     PATH,
     link::{Link, Links},
 };
-use crate::{fanout::Hub, net::Connection, web::Problem};
+use crate::{
+    fanout::Hub,
+    net::Connection,
+    web::{ClientAddress, Problem},
+};
 
 /// What the door knows.
 #[derive(Debug, Clone)]
@@ -62,9 +66,9 @@ impl Door {
         if request.method() != Method::GET {
             return Ok(next.run(slim(request)).await);
         }
-        let connection = connection(&request);
-        let seat = self.hub.admit(connection.as_ref().map(|c| c.peer().ip()))?;
-        let link = Link::new(seat, connection.filter(|_| is_upgrade(&request)));
+        let address = request.extensions().get::<ClientAddress>().map(|address| address.network());
+        let seat = self.hub.admit(address)?;
+        let link = Link::new(seat, connection(&request).filter(|_| is_upgrade(&request)));
         let mut request = slim(request);
         request.extensions_mut().insert(Arc::clone(&link));
         let response = next.run(request).await;
@@ -84,7 +88,9 @@ impl Door {
         let open = body.strip_prefix(b"0").and_then(|json| serde_json::from_slice::<Open<'_>>(json).ok());
         match open {
             Some(open) => self.links.list(open.sid, link),
-            None => tracing::error!("a handshake was answered without a session id; its session cannot be ended"),
+            None => {
+                tracing::error!("a handshake was answered without a session id; its session cannot be ended")
+            }
         }
         Response::from_parts(head, Body::from(body))
     }

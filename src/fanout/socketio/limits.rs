@@ -87,8 +87,11 @@ impl FromMessageParts<LocalAdapter> for Permit {
         match session.limits.message(Instant::now()) {
             Ok(()) => return Ok(Self),
             Err(Abuse::Told) => {
-                let refusal =
-                    Refusal { message: Code::RateLimited.message(), code: Code::RateLimited, product_id: None };
+                let refusal = Refusal {
+                    message: Code::RateLimited.message(),
+                    code: Code::RateLimited,
+                    product_id: None,
+                };
                 // A client that sends this much may well not read; then it is not told.
                 let _told = socket.emit("error", &refusal);
                 let Ok(ack) = AckSender::from_message_parts(socket, value, ack_id);

@@ -14,7 +14,6 @@ mod wire;
 
 use std::{
     cell::Cell,
-    convert::Infallible,
     future::Future,
     pin::Pin,
     sync::{
@@ -44,6 +43,7 @@ use self::{
     wire::{Args, Connected, FEATURES},
 };
 use super::{Hub, SubscriberId};
+use crate::web::{Authenticator, Unauthorized, Visitor};
 
 /// Where the library listens.
 const PATH: &str = "/socket.io";
@@ -57,6 +57,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 struct Session {
     hub: Arc<Hub>,
     announced: bool,
+    visitor: Visitor,
     /// Set by whichever comes first, the connect handler or the first packet.
     subscriber: OnceLock<SubscriberId>,
     /// One request of this socket waits for the log to come as far as its cursor.
@@ -69,7 +70,7 @@ struct Session {
 }
 
 /// The layer that serves `/socket.io/`, and the handle that closes it.
-pub fn layer(hub: Arc<Hub>) -> (SocketIoLayer, SocketIo) {
+pub fn layer(hub: Arc<Hub>, authenticator: Arc<Authenticator>) -> (SocketIoLayer, SocketIo) {
     let (layer, io) = SocketIo::builder()
         .max_buffer_size(hub.queue_max())
         .req_path(PATH)
@@ -80,20 +81,28 @@ pub fn layer(hub: Arc<Hub>) -> (SocketIoLayer, SocketIo) {
         .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
         .build_layer();
     let admit = move |socket: SocketRef, auth: TryData<Value>| {
-        let hub = Arc::clone(&hub);
-        async move { admit(hub, &socket, auth.0.ok()) }
+        let (hub, authenticator) = (Arc::clone(&hub), Arc::clone(&authenticator));
+        async move { admit(hub, &authenticator, &socket, auth.0.ok()) }
     };
     io.ns("/", greet.with(admit));
     (layer, io)
 }
 
-/// The namespace middleware: everything that must be in place before the first packet.
-fn admit(hub: Arc<Hub>, socket: &SocketRef, auth: Option<Value>) -> Result<(), Infallible> {
+/// The namespace middleware: everything that must be in place before the first packet. What it returns as an error is
+/// the client's `connect_error.message`.
+fn admit(
+    hub: Arc<Hub>,
+    authenticator: &Authenticator,
+    socket: &SocketRef,
+    auth: Option<Value>,
+) -> Result<(), Unauthorized> {
+    let visitor = authenticator.admit(token(auth.as_ref())).inspect_err(|_| hub.refused("unauthorized"))?;
     let features = auth.as_ref().and_then(|a| a.get("features")).and_then(Value::as_array);
     let announced = features.is_some_and(|names| names.iter().any(|name| name == "resync"));
     let session = Arc::new(Session {
         hub,
         announced,
+        visitor,
         subscriber: OnceLock::new(),
         waiting: AtomicBool::new(false),
         greeted: Arc::default(),
@@ -120,6 +129,15 @@ fn admit(hub: Arc<Hub>, socket: &SocketRef, auth: Option<Value>) -> Result<(), I
     Ok(())
 }
 
+/// The token of a handshake. Pages without one often send `null` or nothing in it; what is no text is no good token.
+fn token(auth: Option<&Value>) -> Option<&str> {
+    match auth?.get("token")? {
+        Value::Null => None,
+        Value::String(token) if token.is_empty() => None,
+        token => Some(token.as_str().unwrap_or_default()),
+    }
+}
+
 /// The connect handler. It runs beside the reader, so a first packet may be answered before this greeting.
 async fn greet(socket: SocketRef, Extension(session): Extension<Arc<Session>>) {
     session.greeted.store(true, Ordering::Release);
@@ -127,7 +145,7 @@ async fn greet(socket: SocketRef, Extension(session): Extension<Arc<Session>>) {
     let Some(subscriber) = session.hub.subscriber(id) else { return };
     let connected = Connected {
         socket_id: socket.id.as_str(),
-        authenticated: false,
+        authenticated: session.visitor.is_authenticated(),
         cursor: session.hub.covered_for(&subscriber),
         server_time: session.hub.index().log_time(),
         features: FEATURES,
@@ -152,7 +170,8 @@ fn receive(
 ) -> Option<Later> {
     let id = session.subscriber(socket);
     let subscriber = session.hub.subscriber(id)?;
-    let request = Request { session: Arc::clone(session), socket: socket.clone(), subscriber, ack, told: Cell::new(0) };
+    let request =
+        Request { session: Arc::clone(session), socket: socket.clone(), subscriber, ack, told: Cell::new(0) };
     let args = args.unwrap_or_default();
     match name {
         "join_product" => request.join_product(&args),
@@ -170,7 +189,7 @@ impl Session {
     fn subscriber(&self, socket: &SocketRef) -> SubscriberId {
         *self.subscriber.get_or_init(|| {
             let lane = SocketLane::new(socket.clone(), self.link.clone(), Arc::clone(&self.greeted));
-            self.hub.connect(Box::new(lane), self.announced).id()
+            self.hub.connect(Box::new(lane), self.announced, self.visitor.expires_at()).id()
         })
     }
 

@@ -4,6 +4,7 @@
 //! blocks, and everything it had not read by then is lost to it. What must hold in the end: for every event of a
 //! product it was subscribed to it has the event itself, or was told to refetch after the event was accepted.
 
+mod expiry;
 mod page;
 mod shopper;
 mod spread;

@@ -11,6 +11,7 @@ use super::{Knowledge, PRODUCTS, Pod, Setup, Step, World, block_on, product, set
 use crate::{
     fanout::sse::{Subscription, open},
     index::Since,
+    web::Visitor,
 };
 
 /// A page with an `EventSource`, or what it amounts to.
@@ -35,7 +36,7 @@ impl Page {
             announced: self.announced,
             since: self.last_id.as_deref().map(Since::parse),
         };
-        let response = open(Arc::clone(&pod.hub), subscription, None, None).await;
+        let response = open(Arc::clone(&pod.hub), subscription, None, None, Visitor::Anonymous).await;
         self.stream = Some(response.into_body());
     }
 
