@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderMap, HeaderValue, StatusCode, Uri,
         header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     net::BodyTooSlow,
-    web::{ApiKeys, ClientAddress, FailureLimiter, Problem, presented_key},
+    web::{ApiKeys, ClientAddress, FailureLimiter, Problem, has_key_in_url, presented_key},
 };
 
 /// Everything the notify routes need.
@@ -57,7 +57,7 @@ impl NotifyDoor {
     async fn serve(&self, request: Request, form: Form) -> Result<Response, Problem> {
         let arrived = Instant::now();
         let client = request.extensions().get::<ClientAddress>().copied();
-        self.authorize(request.headers(), client, arrived)?;
+        self.authorize(request.headers(), request.uri(), client, arrived)?;
         self.gate.check_open().await?;
         check_media(request.headers())?;
         let (head, body) = request.into_parts();
@@ -76,14 +76,18 @@ impl NotifyDoor {
     fn authorize(
         &self,
         headers: &HeaderMap,
+        uri: &Uri,
         client: Option<ClientAddress>,
         now: Instant,
     ) -> Result<(), Problem> {
-        if presented_key(headers).is_some_and(|key| self.keys.accept(key)) {
+        let key = presented_key(headers);
+        if key.is_some_and(|key| self.keys.accept(key)) {
             return Ok(());
         }
+        let in_url = key.is_none() && has_key_in_url(uri);
+        let refusal = || if in_url { Problem::key_in_url() } else { Problem::unauthorized() };
         let tries = client.map_or(Ok(()), |client| self.failures.failed(client, now));
-        Err(tries.map_or_else(Problem::rate_limited, |()| Problem::unauthorized()))
+        Err(tries.map_or_else(Problem::rate_limited, |()| refusal()))
     }
 }
 

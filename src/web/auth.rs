@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use axum::http::{HeaderMap, Uri, header::AUTHORIZATION};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -38,6 +38,13 @@ pub fn presented_key(headers: &HeaderMap) -> Option<&[u8]> {
     bearer(headers)
 }
 
+/// Whether a URL holds something that looks like a key. It is never read: by then it stands in the logs of proxies.
+pub fn has_key_in_url(uri: &Uri) -> bool {
+    const NAMES: [&str; 6] = ["api_key", "apikey", "api-key", "x-api-key", "key", "token"];
+    let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    pairs.any(|(name, _)| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))
+}
+
 /// What `Authorization: Bearer` holds; `None` for every other scheme.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let (scheme, secret) = headers.get(AUTHORIZATION)?.as_bytes().split_at_checked(7)?;
@@ -59,6 +66,18 @@ mod tests {
         assert_eq!(presented_key(&headers("authorization", "Basic a2s6")), None);
         assert_eq!(presented_key(&headers("authorization", "Be")), None);
         assert_eq!(presented_key(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_key_in_the_url_is_noticed_by_its_name() {
+        for query in ["api_key=k", "apiKey=k", "a=b&KEY=k", "token=", "x-api-key=k", "api%5Fkey=k"] {
+            assert!(has_key_in_url(&format!("/api/notify?{query}").parse().unwrap()), "{query}");
+        }
+        for path in
+            ["/api/notify", "/api/notify?", "/api/notify?a=key", "/key?keys=k", "/api/notify?monkey=k"]
+        {
+            assert!(!has_key_in_url(&path.parse().unwrap()), "{path}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod origin;
 mod problem;
 mod visitor;
 
-pub use auth::{ApiKeys, presented_key};
+pub use auth::{ApiKeys, has_key_in_url, presented_key};
 pub use client::{ClientAddress, TrustedProxies};
 pub use jwt::{JwtKeys, Unauthorized};
 pub use limits::FailureLimiter;

@@ -102,6 +102,14 @@ impl Problem {
             .detail("send it as `X-API-Key: <key>` or `Authorization: Bearer <key>`")
     }
 
+    /// The key came in the URL, where it is not looked at.
+    pub fn key_in_url() -> Self {
+        Self::unauthorized().detail(
+            "a key in the URL is never accepted, and by now stands in logs of proxies: replace that key, and send the \
+             new one as `X-API-Key: <key>` or `Authorization: Bearer <key>`",
+        )
+    }
+
     /// A bad token, or none where one is needed; nor is it told what is wrong with it.
     pub fn bad_token() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid token is needed")

@@ -157,10 +157,32 @@ async fn keys_media_types_and_sizes_are_refused_before_the_body_counts() {
     }
     refused(&app, app.get("/api/notify").await, 405, "method_not_allowed").await;
     refused(&app, app.get("/api/notifications").await, 404, "not_found").await;
-    let query = format!("/api/notify?api_key={KEY}");
-    let in_url =
-        Request::post(query).header("content-type", "application/json").body(Body::from(GOOD)).unwrap();
-    refused(&app, app.send(in_url).await, 401, "unauthorized").await;
+}
+
+/// Goal: a key never works from the URL, and whoever tried is told why. Method: a good key there, alone and beside a
+/// good header.
+#[tokio::test(start_paused = true)]
+async fn a_key_in_the_url_is_refused_with_a_word_why() {
+    let app = TestApp::start().await;
+    let request = |name: &str, headers: &[(&str, &str)]| {
+        let mut request = Request::post(format!("/api/notify?{name}={KEY}"));
+        for (name, value) in [&[("content-type", "application/json")], headers].concat() {
+            request = request.header(name, value);
+        }
+        request.body(Body::from(GOOD)).unwrap()
+    };
+    for name in ["api_key", "apikey", "key", "token"] {
+        let answer = app.send(request(name, &[])).await;
+        assert!(answer.json()["detail"].as_str().unwrap().contains("a key in the URL"), "{answer:?}");
+        assert!(!answer.text.contains(KEY));
+        refused(&app, answer, 401, "unauthorized").await;
+    }
+    let wrong = app.send(request("api_key", &[("x-api-key", "wrong")])).await;
+    assert!(
+        !wrong.json()["detail"].as_str().unwrap().contains("URL"),
+        "a header was tried: it is what is wrong"
+    );
+    assert_eq!(app.send(request("key", &[("x-api-key", KEY)])).await.status, 202, "the header counts");
 }
 
 /// A body in pieces of a kibibyte, without a told length.
