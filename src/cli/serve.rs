@@ -12,7 +12,7 @@ use super::{EXIT_USAGE, fail, say};
 use crate::{
     app::{App, answer_while_starting},
     config::{Config, DrainConfig, Values},
-    telemetry::init_logs,
+    telemetry::{init_logs, watch_panics},
 };
 
 /// Checks the settings.
@@ -35,6 +35,7 @@ pub(super) fn run(values: &Values) -> ExitCode {
         }
     };
     init_logs(&config.log_filter, config.log_format);
+    watch_panics();
     fit_files(&mut config);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -122,7 +122,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("ADMIN_PORT", "", "private port for /metrics and detailed /health; unset: both are on PORT"),
     setting("CONSOLE", "", "true or false: serve the console page at /; unset: only in development"),
-    setting("LOG_LEVEL", "info", "error, warn, info, debug or trace, or a list of target=level"),
+    setting(
+        "LOG_LEVEL",
+        "info",
+        "error, warn, info, debug or trace, or a list of target=level; libraries stay at warn",
+    ),
     setting("LOG_FORMAT", "text", "text or json; one line an event, on standard error"),
     secret(setting(
         "REDIS_URL",

@@ -14,6 +14,8 @@ use tokio::{
     time::Instant,
 };
 
+use super::without_args;
+
 /// A client and what it told of its connection.
 ///
 /// The client's own state says "connected" until it begins to connect anew, a while after the connection broke, and
@@ -77,7 +79,7 @@ impl Link {
             told.up = false;
             told.breaks += 1;
             told.last_break = Some(Instant::now());
-            told.last_error = Some(error.to_string());
+            told.last_error = Some(without_args(&error.to_string()).to_owned());
         }
         while next(&mut told.reconnects).is_some() {
             told.up = true;

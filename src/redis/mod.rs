@@ -115,3 +115,21 @@ impl fmt::Debug for RedisConfig {
 pub fn once(timeout: Duration) -> Options {
     Options { max_attempts: Some(1), timeout: Some(timeout), fail_fast: true, ..Options::default() }
 }
+
+/// The text of an error as it may be logged. Redis repeats the arguments of a command that it does not know or that was
+/// renamed, and those may be a password (`HELLO 3 AUTH`) or an event.
+pub fn without_args(text: &str) -> &str {
+    text.split_once(", with args").map_or(text, |(told, _args)| told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redis_repeats_of_a_command_is_left_out() {
+        let told = "ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'hunter2' ";
+        assert_eq!(without_args(told), "ERR unknown command 'HELLO'");
+        assert_eq!(without_args("OOM command not allowed"), "OOM command not allowed");
+    }
+}

@@ -13,6 +13,8 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
+use super::panics::panics;
+
 /// All figures the gateway keeps, and how to print them.
 pub struct Metrics {
     recorder: PrometheusRecorder,
@@ -72,6 +74,7 @@ pub struct Metrics {
     pub input_gaps: Counter,
     /// 1 while this process appends what the input channels bring.
     pub lease_held: Gauge,
+    panics: Counter,
     /// From a request's arrival to its append.
     pub accept_to_append: Histogram,
     /// From an event's append to the moment its batch leaves.
@@ -251,6 +254,10 @@ impl Metrics {
                 "shelfcast_input_lease_held",
                 "1 while this process appends what the input channels bring",
             ),
+            panics: list.counter(
+                "shelfcast_panics_total",
+                "Panics since the process started; each is a bug, and a line in the log says where",
+            ),
             accept_to_append: list.histogram(
                 "shelfcast_accept_to_append_seconds",
                 "From a request's arrival to its append",
@@ -281,6 +288,7 @@ impl Metrics {
     /// The whole set as Prometheus text.
     pub fn render(&self) -> String {
         with_local_recorder(&self.recorder, || self.process.collect());
+        self.panics.absolute(panics());
         self.handle.render()
     }
 

@@ -1,7 +1,9 @@
-//! What the gateway tells about itself: [`Metrics`] and log lines. Measures; never decides.
+//! What the gateway tells about itself: [`Metrics`], log lines, panics. Measures; never decides.
 
 mod logs;
 mod metrics;
+mod panics;
 
 pub use self::logs::{LogFormat, init_logs};
 pub use self::metrics::{ByTransport, LOG_FAILURES, Labelled, Metrics, Transport};
+pub use self::panics::watch_panics;

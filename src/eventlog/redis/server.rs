@@ -20,7 +20,7 @@ use super::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Store
 use crate::{
     eventlog::{Append, Appended, InputGap, LeaseToken},
     model::{Data, Entry, Epoch, Event, LogTime, Position, ProductId, Timestamp},
-    redis::{Call, Keys, Link, RedisConfig, Script, once},
+    redis::{Call, Keys, Link, RedisConfig, Script, once, without_args},
 };
 
 /// What the log keeps, and when an append counts as done.
@@ -240,7 +240,7 @@ impl RedisStore {
             _ => {
                 let refusal = Refusal::of(error.details());
                 if refusal == Refusal::Other {
-                    self.tell_once(error.details());
+                    self.tell_once(without_args(error.details()));
                 }
                 StoreError::Refused(refusal)
             }

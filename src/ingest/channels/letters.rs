@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Source, Unreadable, dead_letter};
 use crate::{
     model::LogTime,
-    redis::{Keys, Link, once},
+    redis::{Keys, Link, once, without_args},
     telemetry::Metrics,
 };
 
@@ -78,7 +78,7 @@ impl DeadLetterWriter {
             tokio::select! {
                 letter = self.waiting.recv() => match letter {
                     Some(letter) => if let Err(error) = self.list.push(letter).await {
-                        tracing::debug!(error = error.details(), "a dead letter could not be written");
+                        tracing::debug!(error = without_args(error.details()), "a dead letter could not be written");
                     },
                     None => return,
                 },

@@ -24,7 +24,7 @@ use super::{ChannelNames, DeadLetters, Parsed, Source, Unreadable, entry_claim, 
 use crate::{
     eventlog::{Append, AppendError, LeaseToken, Message},
     ingest::{Gate, Refused},
-    redis::{Keys, Link, once},
+    redis::{Keys, Link, once, without_args},
     telemetry::Metrics,
 };
 
@@ -244,7 +244,11 @@ impl StreamReader {
     async fn command(&self, name: &'static str, blocking: bool, args: &[&str]) -> Result<Value, Stopped> {
         self.try_command(name, blocking, args).await.map_err(|error| {
             if !self.failing.swap(true, Ordering::Relaxed) {
-                tracing::warn!(command = name, error = error.details(), "the input stream cannot be read");
+                tracing::warn!(
+                    command = name,
+                    error = without_args(error.details()),
+                    "the input stream cannot be read"
+                );
             }
             Stopped
         })
