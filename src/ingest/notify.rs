@@ -197,7 +197,8 @@ pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> 
         Category::Syntax | Category::Eof | Category::Io => {
             let message = error.to_string();
             let what = message.split(" at line ").next().unwrap_or_default();
-            Problem::malformed_json(error.line(), error.column(), what)
+            // The library counts what it has read of a line, and that is nothing where a body ends at the beginning of one.
+            Problem::malformed_json(error.line(), error.column().max(1), what)
         }
     })?;
     if is_object(text) { Ok(value) } else { Err(Problem::invalid_event(vec![field("", OBJECT)])) }
