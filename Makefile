@@ -7,8 +7,8 @@ SHELL := /bin/sh
 # Cargo uses every core by itself; two steps at once would only wait for each other's lock, and mix their output.
 .NOTPARALLEL:
 
-.PHONY: help run check test soak bench setup
-.PHONY: prerequisites compiler check-rust check-dependencies check-javascript test-rust test-sim test-e2e test-chaos soak-sim soak-chaos
+.PHONY: help run check test soak fuzz bench setup
+.PHONY: prerequisites compiler check-rust check-dependencies check-javascript test-rust test-sim test-e2e test-chaos soak-sim soak-chaos fuzz-corpus
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,18 @@ soak-chaos:
 soak-sim:
 	@echo 'soak: $(SOAK_SEEDS) simulated runs from seed $(SOAK_FROM) (shelfcast-proof sim)'
 	@cargo run --release --quiet --package shelfcast-proof -- sim --from $(SOAK_FROM) --seeds $(SOAK_SEEDS)
+
+# FUZZ_TARGET: which, empty is all. FUZZ_RUNS: executions of each, empty is a campaign's. FUZZ_SECONDS: 0 is no limit.
+export FUZZ_TARGET FUZZ_RUNS FUZZ_SECONDS
+
+fuzz: prerequisites compiler ## Make up input for every decoder, a minute each (FUZZ_TARGET=notify, FUZZ_RUNS=10000000, FUZZ_SECONDS=0)
+	@tests/setup cxx
+	@tests/fuzz/run
+
+# After a campaign: what tests/fuzz/corpus keeps, and `make test` replays.
+fuzz-corpus: prerequisites compiler
+	@tests/setup cxx
+	@tests/fuzz/run minimise
 
 bench: prerequisites compiler ## Measure; times are printed, never asserted
 	@echo 'bench: benchmarks (cargo bench)'

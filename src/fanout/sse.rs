@@ -276,8 +276,9 @@ impl Lane for StreamLane {
     }
 }
 
-/// One SSE block. No part can hold a line break: names are ours, positions are checked, JSON is compact.
-fn block(event: Option<&str>, id: Option<Position>, data: Option<&str>) -> Bytes {
+/// One SSE block, which a browser takes as one event if it has data. No part can hold a line break: names are ours,
+/// positions are checked, JSON is compact. `tests/fuzz` reads it back as a browser does.
+pub fn block(event: Option<&str>, id: Option<Position>, data: Option<&str>) -> Bytes {
     let mut out = String::with_capacity(96 + data.map_or(0, str::len));
     let id = id.map(|at| at.to_string());
     for (field, value) in [("event: ", event), ("id: ", id.as_deref()), ("data: ", data)] {

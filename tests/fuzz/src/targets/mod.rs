@@ -1,0 +1,14 @@
+//! The targets, a file each. What two of them need stands in [`events`] and [`packets`].
+//!
+//! Each has one function, `run`, which gets any bytes and panics if something that must hold does not.
+
+pub mod channel;
+pub mod cursor;
+mod events;
+pub mod http;
+pub mod notify;
+mod packets;
+pub mod polling;
+pub mod socketio_text;
+pub mod sse_block;
+pub mod sse_query;
