@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 /// Separates packets in a polling body. Inputs use it between the messages of a WebSocket, too.
 pub(super) const SEPARATOR: char = '\u{1e}';
 
+/// The packet that connects a client to the namespace `/`.
+pub(super) const CONNECT: &str = "40";
+
 /// Checks one Engine.IO packet from the gateway. `asked` is all that the client sent.
 pub(super) fn check(packet: &str, asked: &str) {
     let (kind, rest) = packet.split_at_checked(1).unwrap_or_else(|| panic!("not a packet: {packet:?}"));

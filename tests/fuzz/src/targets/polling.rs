@@ -9,8 +9,8 @@ use axum::{
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
-use super::packets::{self, SEPARATOR};
-use crate::gateway::{Gateway, QUIET, with_gateway};
+use super::packets::{self, CONNECT, SEPARATOR};
+use crate::gateway::{Gateway, QUIET, settled, with_gateway};
 
 const PATH: &str = "/socket.io/?EIO=4&transport=polling";
 
@@ -20,7 +20,8 @@ pub fn run(input: &[u8]) {
         let input = gateway.with_epoch(input);
         let asked = String::from_utf8_lossy(&input);
         let session = Session::open(gateway).await;
-        assert_eq!(session.post("40").await, StatusCode::OK);
+        assert_eq!(session.post(CONNECT).await, StatusCode::OK);
+        settled().await;
         let taken = session.post(input.clone()).await;
         assert!(is_an_answer(taken), "{taken}");
         session.drain(&asked).await;

@@ -7,8 +7,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{io::DuplexStream, time::timeout};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-use super::packets::{self, SEPARATOR};
-use crate::gateway::{QUIET, with_gateway};
+use super::packets::{self, CONNECT, SEPARATOR};
+use crate::gateway::{QUIET, settled, with_gateway};
 
 /// Runs one input.
 pub fn run(input: &[u8]) {
@@ -31,6 +31,10 @@ async fn talk(stream: DuplexStream, text: &str) {
         // The gateway may close at any packet; then it is seen below what it said before.
         if socket.send(message).await.is_err() {
             break;
+        }
+        // Clients send nothing more before they are connected, and are cut if they do.
+        if packet.starts_with(CONNECT) {
+            settled().await;
         }
     }
     listen(&mut socket, text).await;
