@@ -186,7 +186,7 @@ fn why_a_message_cannot_be_read_is_one_short_line() {
     let expected = [
         "body_too_large: at most 262144 bytes",
         "malformed_json: the body is not UTF-8 (line 1, column 1)",
-        "malformed_json: EOF while parsing a value (line 1, column 0)",
+        "malformed_json: EOF while parsing a value (line 1, column 1)",
         "invalid_event: an object in which no name comes twice",
         "invalid_event: an object in which no name comes twice",
         &format!("invalid_event: productId: {id}"),

@@ -91,7 +91,7 @@ fn expected(answer: &Answer) -> Outcome {
 
 fn outcome(hub: &Hub, id: &ProductId, since: Since) -> Outcome {
     let frames = Arc::new(AtomicUsize::new(0));
-    let client = hub.connect(Box::new(Counting(Arc::clone(&frames))), true);
+    let client = hub.connect(Box::new(Counting(Arc::clone(&frames))), true, None);
     let outcome = hub.join(&client, id, Some(since), IfAhead::GiveUp).expect("one product is not too many");
     hub.disconnect(client.id());
     assert_eq!(
@@ -125,6 +125,8 @@ fn hub_with_a_log() -> Hub {
     index.recover(&entries);
     assert_eq!(index.progress().floor_n, FLOOR);
     let config = HubConfig {
+        sessions_max: 1,
+        sessions_per_address_max: None,
         products_max: 200,
         batch_events_max: 100,
         batch_bytes_max: 256 * 1024,
@@ -163,6 +165,14 @@ fn behind(product: u64, after: u64) -> Vec<u64> {
 struct Counting(Arc<AtomicUsize>);
 
 impl Lane for Counting {
+    fn is_flushed(&self) -> bool {
+        true
+    }
+
+    fn close(&self) {}
+
+    fn cut(&self) {}
+
     fn transport(&self) -> Transport {
         Transport::Sse
     }
