@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::Running;
 use crate::{config::DrainConfig, net::Connections};
@@ -36,9 +37,25 @@ impl Running {
     }
 }
 
-/// Cuts what is left once the pod has left, a moment after: an answer may still be on its way.
-pub(super) async fn cut_rest(connections: &Connections) {
+/// Lets `running` leave while `serving` goes on, and cuts what is still open a moment after: a client that reads nothing
+/// never ends by itself.
+pub(super) async fn leave(
+    running: &Running,
+    config: DrainConfig,
+    serving: impl Future<Output = ()>,
+    connections: &Connections,
+) {
+    /// For answers that are on their way.
     const LAST_ANSWERS: Duration = Duration::from_millis(500);
-    sleep(LAST_ANSWERS).await;
-    connections.cut_all();
+    let served = CancellationToken::new();
+    let serving = async {
+        serving.await;
+        served.cancel();
+    };
+    let leaving = async {
+        running.drain(config).await;
+        let _in_time_or_not = timeout(LAST_ANSWERS, served.cancelled()).await;
+        connections.cut_all();
+    };
+    tokio::join!(serving, leaving);
 }

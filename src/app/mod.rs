@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::starting::answer_while_starting;
 use self::{
     board::RedisBulletin,
-    drain::cut_rest,
+    drain::leave,
     health::{Health, watch_head},
     inputs::Inputs,
     recovery::{Recovered, recover},
@@ -217,12 +217,8 @@ impl App {
             name = running.tasks.died() => (DrainConfig::AT_ONCE, Some(name)),
             drain = shutdown => (drain, None),
         };
-        let draining = async {
-            running.drain(drain).await;
-            cut_rest(&connections).await;
-        };
-        let drained = async { tokio::join!(&mut serving, draining) };
-        if timeout(drain.longest(), drained).await.is_err() {
+        let leaving = leave(&running, drain, serving, &connections);
+        if timeout(drain.longest(), leaving).await.is_err() {
             tracing::warn!("not everything came to its end in time");
         }
         died.map_or(Ok(()), |name| Err(AppError::TaskDied(name)))

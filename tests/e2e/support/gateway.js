@@ -36,6 +36,10 @@ export class Gateway {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  get pid() {
+    return this.#process?.pid;
+  }
+
   get output() {
     return this.#output;
   }
