@@ -16,20 +16,30 @@ pub struct Origins {
 impl Origins {
     /// Whether a request with these headers, to this URL, may go on.
     pub fn allow_request(&self, headers: &HeaderMap, uri: &Uri) -> bool {
-        match headers.get(ORIGIN) {
-            None => !self.required,
-            Some(origin) => origin.to_str().is_ok_and(|origin| {
-                // HTTP/2 names the host in the URL instead.
-                let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-                let host = host.or_else(|| uri.authority().map(|authority| authority.as_str()));
-                self.allow_origin(origin) || host.is_some_and(|host| is_own(origin, host))
+        let mut origins = headers.get_all(ORIGIN).iter();
+        match (origins.next(), origins.next()) {
+            (None, _) => !self.required,
+            (Some(origin), None) => origin.to_str().is_ok_and(|origin| {
+                self.allow_origin(origin) || own_host(headers, uri).is_some_and(|host| is_own(origin, host))
             }),
+            // No browser sends two, and who passed the request on may have judged the other one.
+            (Some(_), Some(_)) => false,
         }
     }
 
     /// Whether a page of this origin may connect; exact, because `https://shop.example.evil.test` is another shop.
     pub fn allow_origin(&self, origin: &str) -> bool {
         self.allowed.iter().any(|allowed| allowed == origin) || (self.allow_localhost && is_localhost(origin))
+    }
+}
+
+/// The host a request came to, if it names one and no second. HTTP/2 names it in the URL instead.
+fn own_host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => uri.authority().map(|authority| authority.as_str()),
+        (Some(host), None) => host.to_str().ok(),
+        (Some(_), Some(_)) => None,
     }
 }
 
@@ -80,6 +90,24 @@ mod tests {
         assert!(
             !Origins { required: true, ..origins }.allow_request(&HeaderMap::new(), &Uri::from_static("/"))
         );
+    }
+
+    #[test]
+    fn a_second_origin_or_host_does_not_help_the_first() {
+        let origins =
+            Origins { allowed: vec!["https://shop.example".into()], allow_localhost: false, required: false };
+        let allows = |lines: [(axum::http::HeaderName, &str); 3]| {
+            let lines = lines.map(|(name, value)| (name, value.parse().unwrap()));
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(name, value);
+            }
+            origins.allow_request(&headers, &Uri::from_static("/"))
+        };
+        let (good, evil, host) = ("https://shop.example", "https://evil.example", "push.example");
+        assert!(!allows([(ORIGIN, good), (ORIGIN, evil), (HOST, host)]));
+        assert!(!allows([(ORIGIN, evil), (ORIGIN, good), (HOST, host)]));
+        assert!(!allows([(ORIGIN, evil), (HOST, "evil.example"), (HOST, host)]));
     }
 
     #[test]
