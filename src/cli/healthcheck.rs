@@ -2,16 +2,14 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use super::{Remote, fail, say};
+use super::{Remote, agent, fail, say};
 
 /// A container runtime waits a few seconds for its probe; answer before it gives up.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Exit 0 if the gateway is ready.
 pub(super) fn run(remote: &Remote) -> ExitCode {
-    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
-    let agent: ureq::Agent = config.build().into();
-    match agent.get(format!("{}/health/ready", remote.url)).call() {
+    match agent(Some(TIMEOUT)).get(format!("{}/health/ready", remote.url)).call() {
         Ok(response) if response.status() == 200 => {
             say("ready");
             ExitCode::SUCCESS

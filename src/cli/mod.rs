@@ -6,7 +6,7 @@ mod notify;
 mod serve;
 mod watch;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 pub use self::args::command;
 use self::args::{Remote, values};
@@ -33,6 +33,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some((_serve, matches)) => serve::run(&values(matches)),
         None => serve::run(&values(&matches)),
     }
+}
+
+/// Talks to a gateway and to nobody else: a redirect is an answer, or the key would go wherever it points.
+fn agent(timeout: Option<Duration>) -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
+    config.timeout_global(timeout).build().into()
 }
 
 /// Prints a line to standard output, which is where a command's answer goes. False: nobody reads it any more.

@@ -32,7 +32,7 @@ pub(super) fn run(remote: &Remote, matches: &ArgMatches) -> ExitCode {
         return fail(1, "the event does not serialise");
     };
 
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent = super::agent(None);
     let url = format!("{}/api/notify", remote.url);
     let mut request = agent.post(&url).header("Content-Type", "application/json").header("X-API-Key", key);
     if let Some(claim) = matches.get_one::<String>("idempotency-key") {

@@ -46,7 +46,7 @@ pub(super) fn run(remote: &Remote, matches: &ArgMatches) -> ExitCode {
 }
 
 fn follow(url: &str, last_id: &mut Option<String>) -> End {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent = super::agent(None);
     let mut request = agent.get(url).header("Accept", "text/event-stream");
     if let Some(id) = last_id.as_deref() {
         request = request.header("Last-Event-ID", id);
