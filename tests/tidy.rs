@@ -115,3 +115,53 @@ fn nothing_is_left_open() {
         }
     }
 }
+
+/// S26: the gateway opens no connection that a request could name. Only the commands talk to a gateway, the one they are
+/// given, and to Redis only its own kit.
+#[test]
+fn only_the_command_line_calls_out() {
+    let calls =
+        ["ureq", "reqwest", "hyper::client", "Stream::connect", "TcpSocket", "UdpSocket", "lookup_host"];
+    for (file, text) in sources("src").into_iter().filter(|(file, _)| !file.starts_with("src/cli/")) {
+        for call in calls {
+            assert!(!text.contains(call), "{file} holds {call}");
+        }
+        let redis = file.starts_with("src/redis/") || !text.contains("Config::from_url");
+        assert!(redis, "{file} makes a connection to Redis of its own");
+    }
+    let agents: Vec<_> =
+        sources("src").into_iter().filter(|(_, text)| text.contains("Agent::config_builder")).collect();
+    assert!(
+        matches!(&agents[..], [(_, text)] if text.contains(".max_redirects(0)")),
+        "one agent, no redirects"
+    );
+}
+
+/// S28: what the compiler is told to refuse, and what it must not build.
+#[test]
+fn the_build_is_as_strict_as_it_was() {
+    let manifest = |path: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        fs::read_to_string(path).unwrap()
+    };
+    let own = manifest("Cargo.toml");
+    let section = |name: &str| {
+        let (_, rest) = own.split_once(&format!("\n[{name}]\n")).unwrap_or_else(|| panic!("no [{name}]"));
+        rest.split("\n[").next().unwrap().to_owned()
+    };
+    assert!(section("workspace.lints.rust").contains("unsafe_code = \"forbid\""));
+    assert!(section("profile.release").contains("overflow-checks = true"));
+    assert!(
+        section("workspace.lints.clippy").contains("unwrap_used = \"warn\""),
+        "`make check` denies warnings"
+    );
+    // A panic is caught where it happens: of a vital task it ends the process by way of a drain, else it ends a request.
+    assert!(!own.contains("panic = "), "unwinding is part of the design");
+    for path in ["Cargo.toml", "tests/proof/Cargo.toml"] {
+        assert!(manifest(path).contains("[lints]\nworkspace = true"), "{path}");
+    }
+    // Parsers of older protocols and of MessagePack, where the known holes of the library were.
+    let dependencies = section("dependencies");
+    let socketio = dependencies.lines().find(|line| line.starts_with("socketioxide")).unwrap();
+    assert!(["msgpack", "\"v4\"", "\"v3\""].iter().all(|feature| !socketio.contains(feature)), "{socketio}");
+}

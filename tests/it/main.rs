@@ -10,6 +10,7 @@ mod log_contract;
 mod notify;
 mod redis;
 mod redis_kinds;
+mod security;
 mod spread;
 mod sse;
 mod support;

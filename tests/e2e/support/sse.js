@@ -38,7 +38,7 @@ export const batchOf = block => (block.event === 'batched_product_update' ? JSON
 function readBlock(text) {
   const block = { text };
   for (const line of text.split('\n')) {
-    const [, name, value] = /^([^:]*):? ?(.*)$/.exec(line);
+    const [, name, value] = /^([^:]*):? ?(.*)$/s.exec(line);   // U+2028 ends no line of a stream.
     if (name) block[name] = name === 'data' && block.data !== undefined ? `${block.data}\n${value}` : value;
   }
   return block;

@@ -97,6 +97,11 @@ impl TestApp {
         self.router.clone().oneshot(request).await.unwrap().into_parts().0.headers
     }
 
+    /// An answer whose body may never end.
+    pub async fn open(&self, request: Request<Body>) -> axum::response::Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
@@ -150,6 +155,11 @@ pub fn config(settings: &[(&'static str, &str)]) -> Config {
     let mut flags = HashMap::from([("INTERNAL_API_KEY", KEY.to_owned())]);
     flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
     Config::read(&Values { flags, env: Box::new(|_| None) }).unwrap()
+}
+
+/// For gateways on real sockets.
+pub fn real_clock() -> Clock {
+    Clock::system()
 }
 
 fn clock() -> Clock {
