@@ -8,7 +8,8 @@ import { request } from './support/http.js';
 import { KEY_PAIRS, hs256, inSecs, token } from './support/jwt.js';
 import { notify, price } from './support/notify.js';
 import { assertBatch, fresh } from './support/shapes.js';
-import { openStream, streamPath } from './support/sse.js';
+import { openStream, streamPath, watch } from './support/sse.js';
+import { within } from './support/wait.js';
 
 const SECRET = 'e2e-jwt-secret-5d1b8f60c3a94e7792d4';
 const pairs = Object.values(KEY_PAIRS).map(make => make());
@@ -162,5 +163,30 @@ describe('a stream', () => {
   test('opens whatever the token where no key is set', async t => {
     // Goal: as over Socket.IO. Method: a senseless token.
     assert.equal(await opens(t, open, { query: '&token=hello' }), 200);
+  });
+});
+
+describe('a token that expires while its client is connected', () => {
+  const expiring = () => hs256(SECRET, { exp: inSecs(2) });
+  const SOON_MS = 6_000;
+
+  for (const road of Object.keys(ROADS)) {
+    test(`ends the transport over ${road}, and the client comes back with a fresh one`, async t => {
+      // Goal: no connection outlives its token, and none is told to stay away. Method: a token for two seconds, a good one after.
+      const tokens = [expiring(), hs256(SECRET)];
+      const auth = give => give({ token: tokens.shift() });
+      const client = await connect(t, strict, { road, auth, reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 100 });
+      assert.equal((await client.next('connected')).authenticated, true);
+      const reason = await within(client.disconnected, 'the end of the transport', SOON_MS);
+      assert.notEqual(reason, 'io server disconnect', 'after which clients do not come back');
+      assert.equal((await client.next('connected')).authenticated, true);
+      assert.equal(tokens.length, 0);
+    });
+  }
+
+  test('ends the stream', async t => {
+    const source = watch(t, `${strict.url}${streamPath(['p1'], `&token=${expiring()}`)}`);
+    await source.next('open');
+    await within(source.next('error'), 'the end of the stream', SOON_MS);
   });
 });
