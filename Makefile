@@ -7,7 +7,7 @@ SHELL := /bin/sh
 # Cargo uses every core by itself; two steps at once would only wait for each other's lock, and mix their output.
 .NOTPARALLEL:
 
-.PHONY: help run check test soak fuzz bench setup
+.PHONY: help run check audit test soak fuzz bench setup
 .PHONY: prerequisites compiler check-rust check-dependencies check-javascript test-rust test-sim test-e2e test-chaos soak-sim soak-chaos fuzz-corpus
 
 help: ## List these targets
