@@ -129,10 +129,56 @@ export class ToldMeter {
 
 /** How often clients were told to refetch, for scenarios in which nobody should be. */
 export class RefetchMeter {
-  count = 0;
+  #reasons = new Map();
 
-  see({ op, events }) {
-    if (op === 'resync' || (op === 'batch' && events.length === 0)) this.count += 1;
+  see({ op, events, reason }) {
+    if (op === 'resync') this.#count(reason);
+    else if (op === 'batch' && events.length === 0) this.#count('an empty batch');
+  }
+
+  #count(reason) {
+    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1);
+  }
+
+  get count() {
+    return [...this.#reasons.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** How many, and why. */
+  get said() {
+    return [this.count, ...[...this.#reasons].map(([reason, count]) => `${reason}: ${count}`)].join(', ');
+  }
+}
+
+/** Who came back, in seconds from each fault with `mark: "drain"` to the one with `mark: "back"`. */
+export class ReconnectMeter {
+  /** For each drain, how many in each second. */
+  drains = [];
+  /** Closes after which socket.io-client would not come back by itself. */
+  serverDisconnects = 0;
+  #known = new Set();
+  #began = null;
+
+  see({ op, t, client, reason, mark }) {
+    if (op === 'close' && reason === 'io server disconnect') this.serverDisconnects += 1;
+    if (op === 'fault') this.#mark(t, mark);
+    if (op !== 'open') return;
+    if (this.#known.has(client) && this.#began !== null) {
+      const bins = this.drains.at(-1);
+      const second = Math.floor((t - this.#began) / 1000);
+      while (bins.length <= second) bins.push(0);
+      bins[second] += 1;
+    }
+    this.#known.add(client);
+  }
+
+  #mark(t, mark) {
+    if (mark === 'drain') {
+      this.#began = t;
+      this.drains.push([]);
+    } else if (mark === 'back') {
+      this.#began = null;
+    }
   }
 }
 

@@ -16,6 +16,9 @@ export class Pod {
   #logFile;
   #process = null;
 
+  /** A `ChaosProxy` that clients go through; publishers do not. */
+  door = null;
+
   constructor(name, port, logFile, env) {
     this.name = name;
     this.port = port;
@@ -26,6 +29,16 @@ export class Pod {
 
   get url() {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Where clients are sent: its own address, or a wire before it. */
+  get clientUrl() {
+    return this.door === null ? this.url : `http://127.0.0.1:${this.door.port}`;
+  }
+
+  /** Of the process that runs now. */
+  get pid() {
+    return this.#process?.pid;
   }
 
   get isRunning() {

@@ -21,9 +21,9 @@ const RETRY_WAIT_MS = 200;   // After a reset or a timeout, which name no time.
 let nextEvent = 1;
 let nextRequest = 1;
 
-/** `count` new events of products that `chooseProduct` names, with their ids in `data`. */
-export function newEvents(count, chooseProduct, random) {
-  return Array.from({ length: count }, () => ({ productId: chooseProduct(), type: random.pick(TYPES), data: { id: nextEvent++ } }));
+/** `count` new events of products that `chooseProduct` names, with their ids in `data`, and `padding` to make it large. */
+export function newEvents(count, chooseProduct, random, padding) {
+  return Array.from({ length: count }, () => ({ productId: chooseProduct(), type: random.pick(TYPES), data: { id: nextEvent++, padding } }));
 }
 
 /** Recorded before anything is sent, whichever way it goes: an event that arrives must have been published. */
@@ -39,16 +39,17 @@ export class Publisher {
   #inFlight = new Set();
   #timer = null;
 
-  /** Each try: `{ t, ms, status, retryAfter }`, `t` when it was sent, status 0 for none (reset, timeout). */
+  /** Each try: `{ t, ms, url, status, retryAfter }`, `t` when it was sent, status 0 for none (reset, timeout). */
   tries = [];
   counts = { events: 0, accepted: 0, refused: 0, unknown: 0, leftOut: 0 };
 
   /**
    * `urls()`: where a request may go now. `rate`: events a second; `batch`: from and to how many in a request.
-   * `giveUpAfterMs`: then the outcome is unknown; 0: after one try.
+   * `giveUpAfterMs`: then the outcome is unknown; 0: after one try. `paddingBytes`: added to the data of each event.
    */
-  constructor({ urls, chooseProduct, recorder, random, rate = 0, batch = [10, 20], giveUpAfterMs = 20_000 }) {
-    this.#options = { urls, chooseProduct, recorder, random, rate, batch, giveUpAfterMs };
+  constructor({ urls, chooseProduct, recorder, random, rate = 0, batch = [10, 20], giveUpAfterMs = 20_000, paddingBytes = 0 }) {
+    const padding = paddingBytes > 0 ? 'x'.repeat(paddingBytes) : undefined;
+    this.#options = { urls, chooseProduct, recorder, random, rate, batch, giveUpAfterMs, padding };
   }
 
   start() {
@@ -77,7 +78,8 @@ export class Publisher {
   }
 
   #newEvents(count) {
-    return newEvents(count, this.#options.chooseProduct, this.#options.random);
+    const { chooseProduct, random, padding } = this.#options;
+    return newEvents(count, chooseProduct, random, padding);
   }
 
   /** Publishes in one request, retried until there is an outcome: `accepted`, `refused` or `unknown`. */
@@ -135,9 +137,10 @@ export class Publisher {
   async #send(request, events) {
     const { urls, random } = this.#options;
     const t = now();
-    const answer = await this.#post(random.pick(urls()), request, JSON.stringify({ events }));
-    this.tries.push({ t, ms: now() - t, status: answer.status, retryAfter: answer.retryAfter });
-    return answer;
+    const url = random.pick(urls());
+    const { status, retryAfter, body } = await this.#post(url, request, JSON.stringify({ events }));
+    this.tries.push({ t, ms: now() - t, url, status, retryAfter });
+    return { status, retryAfter, body };
   }
 
   /** The answer to one POST; a reset, a timeout or half an answer is status 0. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { pause, until, within } from '../support/wait.js';
+import { together } from './load.js';
 
 const WORKER = fileURLToPath(new URL('./shoppers/worker.js', import.meta.url));
 const CAUGHT_UP_DEADLINE_MS = 60_000;
@@ -16,7 +17,9 @@ export const TRANSPORT_SHARES = { websocket: 40, upgrade: 20, polling: 10, sse: 
 
 export class Shoppers {
   #workers = [];
+  #common;
   #pods;
+  count = 0;
 
   /**
    * Starts them and waits until all have joined. `pods`: a `Pods`, followed from now on. `crowd`: how many know
@@ -24,20 +27,28 @@ export class Shoppers {
    */
   static async start({ count, seed, pods, directory, transports = TRANSPORT_SHARES, productsEach = 3, ...crowd }) {
     const shoppers = new Shoppers();
-    shoppers.count = count;
     shoppers.#pods = pods;
-    const workers = Math.ceil(count / SHOPPERS_PER_PROCESS);
-    for (let index = 0; index < workers; index++) {
-      const first = Math.floor((count * index) / workers);
-      const own = Math.floor((count * (index + 1)) / workers) - first;
-      const historyPath = path.join(directory, `history-shoppers-${index + 1}.jsonl`);
-      const worker = new Worker(historyPath);
-      shoppers.#workers.push(worker);
-      worker.send('start', { ...crowd, historyPath, seed: seed + 1 + index, first, count: own, transports, productsEach, pods: shoppers.#view() });
-    }
+    shoppers.#common = { ...crowd, seed, directory, transports, productsEach };
     pods.onChange = () => shoppers.#tellPods();
-    await shoppers.caughtUp();
+    await shoppers.add(count);
     return shoppers;
+  }
+
+  /** More of the same, in processes of their own. Waits until all have joined. */
+  async add(count) {
+    const { directory, seed, ...common } = this.#common;
+    const processes = Math.ceil(count / SHOPPERS_PER_PROCESS);
+    for (let index = 0; index < processes; index++) {
+      const first = Math.floor((count * index) / processes);
+      const own = Math.floor((count * (index + 1)) / processes) - first;
+      const number = this.#workers.length + 1;
+      const historyPath = path.join(directory, `history-shoppers-${number}.jsonl`);
+      const worker = new Worker(historyPath);
+      this.#workers.push(worker);
+      worker.send('start', { ...common, historyPath, seed: seed + number, first: this.count + first, count: own, pods: this.#view() });
+    }
+    this.count += count;
+    await this.caughtUp();
   }
 
   get historyPaths() {
@@ -69,6 +80,16 @@ export class Shoppers {
     }, 'a quiet time of all shoppers', deadlineMs);
   }
 
+  /** Their load is measured from now on. */
+  markLoad() {
+    for (const worker of this.#workers) worker.send('mark');
+  }
+
+  /** Since the mark, of all processes together; a quarter of a second old at most. */
+  get load() {
+    return together(this.#workers.map(worker => worker.load));
+  }
+
   async stop() {
     await Promise.all(this.#workers.map(worker => worker.stop()));
   }
@@ -78,18 +99,19 @@ export class Shoppers {
   }
 
   #view() {
-    return this.#pods.all.map(pod => ({ name: pod.name, url: pod.url, inService: this.#pods.inService.includes(pod) }));
+    return this.#pods.all.map(pod => ({ name: pod.name, url: pod.clientUrl, inService: this.#pods.inService.includes(pod) }));
   }
 }
 
 class Worker {
   tally = {};
+  load = { cpu: 0, delayP99Ms: 0 };
 
   constructor(historyPath) {
     this.historyPath = historyPath;
     this.process = fork(WORKER);   // It ends itself when the channel to this process closes.
     this.ended = new Promise(resolve => this.process.once('exit', resolve));
-    this.process.on('message', message => { if (message.tally) this.tally = message.tally; });
+    this.process.on('message', ({ tally = this.tally, load = this.load }) => Object.assign(this, { tally, load }));
     this.ended.then(code => { if (code !== 0) throw new Error(`a process of shoppers ended with ${code}`); });
   }
 

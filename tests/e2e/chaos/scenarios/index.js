@@ -7,12 +7,14 @@ import * as memory from './memory.js';
 import * as pods from './pods.js';
 import * as redisKill from './redis-kill.js';
 import * as redisStop from './redis-stop.js';
+import * as rolling from './rolling.js';
 import * as splitBrain from './split-brain.js';
 import * as wiped from './wiped.js';
 
 export const SCENARIOS = {
   ...memory.scenarios,
   ...pods.scenarios,
+  ...rolling.scenarios,
   ...redisStop.scenarios,
   ...redisKill.scenarios,
   ...failover.scenarios,

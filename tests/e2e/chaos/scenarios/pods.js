@@ -5,34 +5,27 @@ import { CatchUpMeter, LatencyMeter, RefetchMeter, summary } from '../measure.js
 const PODS = 3;
 const UP_MS = [300, 1_200];     // Between two ends: any part of a window, and some reconnects still under way.
 const DOWN_MS = [100, 700];
-const DRAIN = { DRAIN_DELAY_MS: '500', DRAIN_SPREAD_MS: '2000' };
 
 export const scenarios = {
   pods: {
     about: `${PODS} pods, kill -9 a random one and start it again`,
     defaults: { times: 100, clients: 1_000, rate: 2_000 },
     short: { times: 3, clients: 90, rate: 300 },
-    run: world => loseOften(world, pod => world.pods.kill9(pod)),
-  },
-  rolling: {
-    about: `${PODS} pods, SIGTERM one after the other, each started again`,
-    defaults: { times: 30, clients: 1_000, rate: 2_000 },
-    short: { times: 3, clients: 90, rate: 300 },
-    run: world => loseOften(world, pod => world.pods.drain(pod)),
+    run: loseOften,
   },
 };
 
-async function loseOften(world, end) {
+async function loseOften(world) {
   const { times } = world.options;
   const redis = await world.startRedis();
-  await world.startPods(PODS, () => ({ REDIS_URL: redis.url, ...DRAIN }));
+  await world.startPods(PODS, () => ({ REDIS_URL: redis.url }));
   await world.startShoppers();
   world.startPublishing();
   for (let time = 1; time <= times; time++) {
     await world.pause(world.random.between(...UP_MS));
     const pod = world.random.pick(world.pods.inService);
     world.fault(`${pod.name} ends`);
-    await end(pod);
+    await world.pods.kill9(pod);
     await world.pause(world.random.between(...DOWN_MS));
     await world.pods.start(pod);
     world.fault(`${pod.name} is back`);

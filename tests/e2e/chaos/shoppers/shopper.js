@@ -64,8 +64,9 @@ export class Shopper {
     this.isCaughtUp = true;
   }
 
-  lost() {
-    if (this.connection !== null) this.record('close', {});
+  /** `reason`: what the library says of it, if anything. */
+  lost(reason) {
+    if (this.connection !== null) this.record('close', { reason });
     if (this.isCaughtUp) this.around.tally.caughtUp -= 1;
     this.connection = null;
     this.isCaughtUp = false;

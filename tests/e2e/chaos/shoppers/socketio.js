@@ -30,7 +30,7 @@ export class SocketioShopper extends Shopper {
       this.#join(socket);
     });
     socket.on('connect_error', () => this.#over(socket));
-    socket.on('disconnect', () => this.#over(socket));
+    socket.on('disconnect', reason => this.#over(socket, reason));
     socket.on('batched_product_update', batch => this.#take(batch));
     socket.on('resync_required', word => this.#takeResync(word));
     socket.on('position', position => this.#takePosition(socket, position));
@@ -42,11 +42,11 @@ export class SocketioShopper extends Shopper {
   }
 
   /** Only the connection it has now can be lost; an older one may still have something to say. */
-  #over(socket) {
+  #over(socket, reason) {
     if (socket !== this.#socket) return;
     this.#socket = null;
     socket.disconnect();
-    this.lost();
+    this.lost(reason);
   }
 
   #join(socket) {

@@ -1,6 +1,7 @@
 // A process full of shoppers. It takes orders from `shoppers.js` over the channel that `fork` opens, writes its own part
 // of the history, and reports figures for the progress line. It starts no pods and publishes nothing.
 import { Recorder } from '../history.js';
+import { Load } from '../load.js';
 import { Random, productChooser } from '../random.js';
 import { SocketioShopper, TRANSPORTS } from './socketio.js';
 import { SseShopper } from './sse.js';
@@ -34,6 +35,7 @@ class PodsInService {
 
 let shoppers = [];
 let around;
+const load = new Load();
 
 const orders = {
   async start({ historyPath, seed, first, count, transports, announcedShare, productsEach, productCount, distribution, pods }) {
@@ -59,6 +61,11 @@ const orders = {
     around.pods.update(pods);
   },
 
+  /** The load is measured from now on. */
+  mark() {
+    load.mark();
+  },
+
   /** The history ends before they go, so that their going is no part of it. */
   stop() {
     around.recorder.close();
@@ -68,7 +75,7 @@ const orders = {
 };
 
 function report() {
-  process.send({ tally: around.tally });
+  process.send({ tally: around.tally, load: load.figures });
 }
 
 /** The name whose part of the whole `at` (0 to 1) falls into. */
