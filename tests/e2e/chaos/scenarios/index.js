@@ -9,12 +9,14 @@ import * as redisKill from './redis-kill.js';
 import * as redisStop from './redis-stop.js';
 import * as rolling from './rolling.js';
 import * as splitBrain from './split-brain.js';
+import * as storm from './storm.js';
 import * as wiped from './wiped.js';
 
 export const SCENARIOS = {
   ...memory.scenarios,
   ...pods.scenarios,
   ...rolling.scenarios,
+  ...storm.scenarios,
   ...redisStop.scenarios,
   ...redisKill.scenarios,
   ...failover.scenarios,
