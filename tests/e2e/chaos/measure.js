@@ -193,3 +193,26 @@ export class LatencyMeter {
     for (const [event] of events) this.times.push(t - (this.#published.get(event) ?? t));
   }
 }
+
+/** From the answer 202 to the batch at a client, apart for each of `phases` (`{ from, to }`), by when it was accepted. */
+export class PhaseLatencyMeter {
+  /** In the order of the phases. */
+  times;
+  #phases;
+  #accepted = new Map();   // event -> when its publisher had the answer
+
+  constructor(phases) {
+    this.#phases = phases;
+    this.times = phases.map(() => []);
+  }
+
+  see({ op, t, ids, replay, events }) {
+    if (op === 'accepted') for (const id of ids) this.#accepted.set(id, t);
+    if (op !== 'batch' || replay) return;
+    for (const [id] of events) {
+      const accepted = this.#accepted.get(id) ?? t;   // The batch may overtake the answer.
+      const at = this.#phases.findIndex(({ from, to }) => accepted >= from && accepted <= to);
+      if (at >= 0) this.times[at].push(t - accepted);
+    }
+  }
+}

@@ -2,8 +2,8 @@
 // more. When it reads on it looks whether what it missed was kept, told or hidden. It is not in the history of the run:
 // nothing is promised to one that does not come back.
 //
-// Node cannot make the buffers of a socket smaller, so some 100 KB (Linux: the first receive window) and what the
-// gateway's end may keep go out before the gateway can notice anything. `tcpConnections` shows how much that is.
+// Node cannot make the buffers of a socket smaller. So up to 230 KB go to this end, and as much as the gateway's own end
+// keeps (4 MB if nothing bounds it), before the gateway can notice anything; `tcpConnections` shows how much it is.
 import http from 'node:http';
 
 import WebSocket from 'ws';
@@ -212,6 +212,7 @@ class PollingSleeper extends Sleeper {
   }
 
   resume() {
+    if (this.#isAsking) return;   // Two questions at once end the session.
     this.#isAsking = true;
     this.#askOn();
   }

@@ -8,6 +8,7 @@ import * as pods from './pods.js';
 import * as redisKill from './redis-kill.js';
 import * as redisStop from './redis-stop.js';
 import * as rolling from './rolling.js';
+import * as slowClients from './slow-clients.js';
 import * as splitBrain from './split-brain.js';
 import * as storm from './storm.js';
 import * as wiped from './wiped.js';
@@ -17,6 +18,7 @@ export const SCENARIOS = {
   ...pods.scenarios,
   ...rolling.scenarios,
   ...storm.scenarios,
+  ...slowClients.scenarios,
   ...redisStop.scenarios,
   ...redisKill.scenarios,
   ...failover.scenarios,
