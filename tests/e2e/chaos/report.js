@@ -1,6 +1,9 @@
 // The figures of one run: a table for people, JSON for the docs. A `must` that fails makes the run fail, as an anomaly
 // does; a `goal` that is missed is only said, because times depend on the machine.
 
+/** A longer cell pushes its own row aside, not all of them. */
+const COLUMN_MAX = 64;
+
 export class Report {
   figures = [];
 
@@ -33,7 +36,7 @@ export class Report {
   table() {
     const rows = this.figures.map(({ name, value, wanted = '', verdict = '' }) => [name, String(value), wanted, verdict]);
     const all = [['figure', 'measured', 'wanted', ''], ...rows];
-    const widths = [0, 1, 2].map(column => Math.max(...all.map(row => row[column].length)));
+    const widths = [0, 1, 2].map(column => Math.min(COLUMN_MAX, Math.max(...all.map(row => row[column].length))));
     return all.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
   }
 }

@@ -2,6 +2,7 @@
 // the damage, settles, and reports its figures; judging the history is the runner's.
 import * as channels from './channels.js';
 import * as failover from './failover.js';
+import * as hostile from './hostile.js';
 import * as idempotent from './idempotent.js';
 import * as memory from './memory.js';
 import * as pods from './pods.js';
@@ -19,6 +20,7 @@ export const SCENARIOS = {
   ...rolling.scenarios,
   ...storm.scenarios,
   ...slowClients.scenarios,
+  ...hostile.scenarios,
   ...redisStop.scenarios,
   ...redisKill.scenarios,
   ...failover.scenarios,
