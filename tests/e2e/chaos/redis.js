@@ -29,6 +29,11 @@ export class RedisServer {
     return server;
   }
 
+  /** Of the process that runs now. */
+  get pid() {
+    return this.#process?.pid;
+  }
+
   get url() {
     return `redis://127.0.0.1:${this.port}`;
   }

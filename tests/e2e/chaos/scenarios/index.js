@@ -5,6 +5,7 @@ import * as failover from './failover.js';
 import * as hostile from './hostile.js';
 import * as idempotent from './idempotent.js';
 import * as memory from './memory.js';
+import * as overload from './overload.js';
 import * as pods from './pods.js';
 import * as redisKill from './redis-kill.js';
 import * as redisStop from './redis-stop.js';
@@ -21,6 +22,7 @@ export const SCENARIOS = {
   ...storm.scenarios,
   ...slowClients.scenarios,
   ...hostile.scenarios,
+  ...overload.scenarios,
   ...redisStop.scenarios,
   ...redisKill.scenarios,
   ...failover.scenarios,

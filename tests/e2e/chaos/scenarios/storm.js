@@ -2,7 +2,7 @@
 // answers to where they were come from the gateway's own index: Redis may not notice how many came. So it is done with
 // a few clients and with many, and what Redis was asked is compared.
 import { now } from '../history.js';
-import { reportLoad } from '../load.js';
+import { Load, reportLoad } from '../load.js';
 import { CatchUpMeter, RefetchMeter, summary } from '../measure.js';
 
 const CUT_WITHIN_MS = 100;
@@ -55,6 +55,7 @@ async function cut(world, redis, door) {
   const quiet = await commandsOf(redis);
 
   world.shoppers.markLoad();
+  const load = new Load();
   const began = world.fault('every connection is cut');
   const cutConnections = door.connections;
   door.resetAll();
@@ -63,7 +64,7 @@ async function cut(world, redis, door) {
   const after = await commandsOf(redis);
   await world.shoppers.caughtUp();
   const counted = { quiet: difference(before, quiet), storm: difference(quiet, after) };
-  const round = { clients: world.shoppers.count, cutMs, ...counted, load: world.shoppers.load };
+  const round = { clients: world.shoppers.count, cutMs, ...counted, load: world.shoppers.load, proxyLoad: load.figures };
   world.sayStatus(`cut ${cutConnections} connections of ${round.clients} clients in ${Math.round(cutMs)} ms`);
   return round;
 }
@@ -80,13 +81,16 @@ const difference = (before, after) => new Map([...after].map(([name, calls]) => 
 function reportReturn(report, rounds, catchUp) {
   const slowest = Math.round(Math.max(...rounds.map(({ cutMs }) => cutMs)));
   const away = summary(catchUp.fromLoss);
-  const expected = rounds.reduce((sum, { clients }) => sum + clients, 0);
+  const all = rounds.reduce((sum, { clients }) => sum + clients, 0);
   report.must('slowest cut of all connections, ms', slowest, slowest <= CUT_WITHIN_MS, `<= ${CUT_WITHIN_MS}`);
-  report.must('returns', away.count, away.count >= expected, `>= ${expected}`);
+  report.figure('clients over all cuts; of these lost their connection, not being between two polls', `${all}; ${away.count}`);
   report.times('from the cut to caught up', away);
   report.must('the last was back after, ms', away.max, away.max <= BACK_WITHIN_MS, `<= ${BACK_WITHIN_MS}`);
   report.times('from the new connection to caught up', summary(catchUp.fromConnect));
-  for (const { clients, load } of rounds) reportLoad(report, `${clients} shoppers`, load);
+  for (const { clients, load, proxyLoad } of rounds) {
+    reportLoad(report, `${clients} shoppers`, load);
+    reportLoad(report, `the proxy and the publisher, ${clients} clients`, proxyLoad);
+  }
 }
 
 /** Each command by itself, so that one which is asked less cannot hide another. */
