@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 
 const LOOK_EVERY_MS = 200;
 const KB_IN_MB = 1024;
+const TICK_MS = 10;
 
 /** How many descriptors a process started by this one may have. Node itself raises the soft limit to the hard one. */
 export function descriptorsMax() {
@@ -18,6 +19,13 @@ export const affordable = (wanted, others) => Math.max(0, Math.min(wanted, descr
 export function memoryMb(pid) {
   const [, kb] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(kb) / KB_IN_MB;
+}
+
+/** Time that all its threads have had a core, in ms since it began. The kernel counts in ticks of 10 ms. */
+export function cpuMs(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const [user, system] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 13);   // Behind the name, which may have blanks.
+  return (Number(user) + Number(system)) * TICK_MS;
 }
 
 export const descriptors = pid => readdirSync(`/proc/${pid}/fd`).length;

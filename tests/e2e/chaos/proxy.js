@@ -75,7 +75,9 @@ export class ChaosProxy {
     for (const connection of this.#connections) if (connection.isBroken) connection.reset();
   }
 
+  /** The ends of the clients first: to them it is one moment. */
   resetAll() {
+    for (const connection of this.#connections) endAbruptly(connection.near);
     for (const connection of this.#connections) connection.reset();
   }
 
@@ -108,6 +110,7 @@ export class ChaosProxy {
   #connect(near) {
     const far = net.connect({ host: '127.0.0.1', ...this.#target, allowHalfOpen: true });
     const connection = {
+      near,
       isBroken: false,   // Something was lost in a black hole: bytes, or the news that an end is gone.
       downBytes: 0,
       dropsLeft: 0,

@@ -4,6 +4,7 @@
 import { now } from '../history.js';
 import { Load, reportLoad } from '../load.js';
 import { CatchUpMeter, RefetchMeter, summary } from '../measure.js';
+import { cpuMs } from '../proc.js';
 
 const CUT_WITHIN_MS = 100;
 const BACK_WITHIN_MS = 10_000;
@@ -33,9 +34,9 @@ async function cutAll(world) {
   await world.startShoppers({ count: few });
   world.startPublishing();
   const rounds = [];
-  for (let time = 1; time <= times; time++) rounds.push(await cut(world, redis, pod.door));
+  for (let time = 1; time <= times; time++) rounds.push(await cut(world, redis, pod));
   await world.shoppers.add(clients - few);
-  for (let time = 1; time <= times; time++) rounds.push(await cut(world, redis, pod.door));
+  for (let time = 1; time <= times; time++) rounds.push(await cut(world, redis, pod));
   await world.settle();
 
   const catchUp = new CatchUpMeter();
@@ -47,24 +48,27 @@ async function cutAll(world) {
 }
 
 /** A quiet time, then the cut and as much time again: what Redis was asked in each. */
-async function cut(world, redis, door) {
+async function cut(world, redis, { door, pid }) {
   const { windowMs } = world.options;
   await world.pause(SETTLE_MS);
-  const before = await commandsOf(redis);
+  const [before, cpuBefore] = [await commandsOf(redis), cpuMs(pid)];
   await world.pause(windowMs);
   const quiet = await commandsOf(redis);
+  const usual = cpuMs(pid) - cpuBefore;
 
   world.shoppers.markLoad();
   const load = new Load();
+  const cpuQuiet = cpuMs(pid);
   const began = world.fault('every connection is cut');
   const cutConnections = door.connections;
   door.resetAll();
   const cutMs = now() - began;
   await world.pause(windowMs);
   const after = await commandsOf(redis);
+  const cores = [usual, cpuMs(pid) - cpuQuiet].map(ms => ms / windowMs);
   await world.shoppers.caughtUp();
   const counted = { quiet: difference(before, quiet), storm: difference(quiet, after) };
-  const round = { clients: world.shoppers.count, cutMs, ...counted, load: world.shoppers.load, proxyLoad: load.figures };
+  const round = { clients: world.shoppers.count, cutMs, cores, ...counted, load: world.shoppers.load, proxyLoad: load.figures };
   world.sayStatus(`cut ${cutConnections} connections of ${round.clients} clients in ${Math.round(cutMs)} ms`);
   return round;
 }
@@ -82,12 +86,13 @@ function reportReturn(report, rounds, catchUp) {
   const slowest = Math.round(Math.max(...rounds.map(({ cutMs }) => cutMs)));
   const away = summary(catchUp.fromLoss);
   const all = rounds.reduce((sum, { clients }) => sum + clients, 0);
-  report.must('slowest cut of all connections, ms', slowest, slowest <= CUT_WITHIN_MS, `<= ${CUT_WITHIN_MS}`);
+  report.goal('slowest cut of all connections (the harness), ms', slowest, slowest <= CUT_WITHIN_MS, `<= ${CUT_WITHIN_MS}`);
   report.figure('clients over all cuts; of these lost their connection, not being between two polls', `${all}; ${away.count}`);
   report.times('from the cut to caught up', away);
   report.must('the last was back after, ms', away.max, away.max <= BACK_WITHIN_MS, `<= ${BACK_WITHIN_MS}`);
   report.times('from the new connection to caught up', summary(catchUp.fromConnect));
-  for (const { clients, load, proxyLoad } of rounds) {
+  for (const { clients, load, proxyLoad, cores } of rounds) {
+    report.figure(`cores of the gateway, ${clients} clients: in a quiet time, after the cut`, cores.map(share => share.toFixed(2)).join(', '));
     reportLoad(report, `${clients} shoppers`, load);
     reportLoad(report, `the proxy and the publisher, ${clients} clients`, proxyLoad);
   }
