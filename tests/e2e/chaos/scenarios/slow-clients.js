@@ -20,6 +20,7 @@ const SHARES = { websocket: 0.45, sse: 0.4, polling: 0.15 };
 /** Some read on before they can be cut, and must have everything or be told. */
 const SHARE_WAKING = 0.1;
 const WAKE_AFTER_MS = 6_000;
+const BURST = { requests: 40, events: 20 };
 /** The p99 of the others may be this much of what it was. */
 const LATER_MAX = 1.2;
 /** All sleepers look at the same few products, where more happens: it fills the buffers. Some of the others do, too. */
@@ -44,14 +45,18 @@ async function fallAsleep(world) {
   world.say(`${crowd.all.length} more have joined, which will fall asleep`);
   world.startPublishing({ paddingBytes: PADDING_BYTES, batch: [1, 10] });
   const chooseLoud = () => world.random.pick(LOUD_PRODUCTS);
-  world.newPublisher({ rate: loudRate, batch: [1, 10], paddingBytes: PADDING_BYTES, chooseProduct: chooseLoud }).start();
+  const loud = world.newPublisher({ rate: loudRate, batch: [1, 10], paddingBytes: PADDING_BYTES, chooseProduct: chooseLoud });
+  loud.start();
   await world.pause(WARM_UP_MS);
 
   const memory = new MemoryWatch(pod.pid, now);
-  const awake = await phase(world, 'all read', () => world.pause(baselineMs));
+  const awake = await phase(world, 'all read', async () => {
+    burst(loud);
+    await world.pause(baselineMs);
+  });
   const opened = await connections(pod);
   const asleep = await phase(world, `${crowd.all.length} do not read`, async () => {
-    await sleepAndWake(world, crowd);
+    await sleepAndWake(world, crowd, () => burst(loud));
     crowd.connectionsLeft = await connections(pod);
     await world.pause(stuckMs - GONE_WITHIN_MS);
   });
@@ -71,10 +76,16 @@ async function fallAsleep(world) {
   for (const sleeper of crowd.all) sleeper.destroy();
 }
 
+/** More than the buffers of a sleeper take, at once; in the quiet phase, too, so that the phases differ in nothing else. */
+function burst(loud) {
+  for (let request = 0; request < BURST.requests; request++) loud.publishCopies(BURST.events, 1);
+}
+
 /** Some read on soon, the rest never; those that poll ask again when the others have to be gone. */
-async function sleepAndWake(world, crowd) {
+async function sleepAndWake(world, crowd, fillBuffers) {
   world.fault('some clients stop reading');
   crowd.stop();
+  fillBuffers();
   await world.pause(WAKE_AFTER_MS);
   for (const sleeper of crowd.waking) sleeper.resume();
   await world.pause(GONE_WITHIN_MS - WAKE_AFTER_MS);
