@@ -62,11 +62,13 @@ class Sleeper {
 
   take(name, body) {
     if (name === 'resync_required') this.#told(body.productIds ?? this.products);
-    if (name !== 'batched_product_update') return;
-    const { productId, cursor, previousCursor, events, replay } = body;
-    if (events.length === 0) this.#told([productId]);
+    else if (name === 'batched_product_update' && body.events.length === 0) this.#told([body.productId]);
+    else if (name === 'batched_product_update') this.#takeBatch(body);
+  }
+
+  #takeBatch({ productId, cursor, previousCursor, replay }) {
     const last = this.#cursors.get(productId);
-    if (last !== undefined && !replay && events.length > 0 && last !== previousCursor) this.gaps += 1;
+    if (last !== undefined && !replay && last !== previousCursor) this.gaps += 1;
     this.#cursors.set(productId, cursor);
   }
 

@@ -240,4 +240,12 @@ class Handshakes extends Kind {
   }
 }
 
-export const KINDS = { idle: Idle, idleSession: IdleSession, slow: Slow, oversized: Oversized, joinFlood: JoinFlood, garbage: Garbage, handshakes: Handshakes };
+export const KINDS = {
+  idle: Idle,
+  idleSession: IdleSession,
+  slow: Slow,
+  oversized: Oversized,
+  joinFlood: JoinFlood,
+  garbage: Garbage,
+  handshakes: Handshakes,
+};

@@ -152,7 +152,8 @@ function reportLatency(world, awake, asleep) {
   world.measure(meter);
   const [before, after] = meter.times.map(summary);
   for (const name of ['count', 'p50', 'p99', 'max']) {
-    world.report.figure(`accepted to received, ${name === 'count' ? name : `${name} ms`}: ${awake.name} | ${asleep.name}`, `${before[name]} | ${after[name]}`);
+    const what = `accepted to received, ${name === 'count' ? name : `${name} ms`}: ${awake.name} | ${asleep.name}`;
+    world.report.figure(what, `${before[name]} | ${after[name]}`);
   }
   world.report.goal('p99 with the sleepers to p99 without', ratio(after.p99, before.p99), after.p99 <= before.p99 * LATER_MAX, `<= ${LATER_MAX}`);
   for (const { name, load } of [awake, asleep]) reportLoad(world.report, `the harness, ${name}`, load);
