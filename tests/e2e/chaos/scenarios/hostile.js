@@ -31,38 +31,19 @@ export const scenarios = {
 };
 
 async function attack(world) {
-  const { attackMs } = world.options;
-  const attacks = { ...world.options.attacks };
-  attacks.idle = affordable(attacks.idle, OTHER_DESCRIPTORS);
-  if (attacks.idle < world.options.attacks.idle) {
-    world.say(`NOTE: only ${attacks.idle} idle connections, because a process may have ${descriptorsMax()} descriptors`);
-  }
+  const attacks = affordableAttacks(world);
   await world.startPods(1, () => ({}));
   const [pod] = world.pods.all;
   await world.startShoppers();
   const publisher = world.startPublishing({ batch: [1, 10] });
   const live = probeLive(pod);
-  const load = new Load();
   const memory = new MemoryWatch(pod.pid, now);
 
-  const calm = { name: 'calm', from: now() };
+  const calm = { from: now() };
   await world.pause(BASELINE_MS);
   const before = { descriptors: descriptors(pod.pid), mb: memoryMb(pod.pid) };
   calm.to = now();
-
-  world.fault('the attack begins');
-  world.shoppers.markLoad();
-  load.mark();
-  const attackers = new Attackers({ port: pod.port, processes: ATTACKER_PROCESSES, attacks });
-  const storm = { name: 'attack', from: now() };
-  await world.pause(attackMs);
-  storm.to = now();
-  const loads = { 'the publisher': load.figures, 'the shoppers': world.shoppers.load };
-  const most = { descriptors: descriptors(pod.pid), mb: memory.peakMb(storm.from, storm.to) };
-  const { kinds, load: attackersLoad } = await attackers.counts();
-  world.sayStatus('under attack');
-  await attackers.stop();
-  world.fault('the attack is over');
+  const { storm, kinds, loads, most } = await underAttack(world, pod, attacks, memory);
   const recovery = await recovered(world, pod, before);
   live.stop();
   memory.stop();
@@ -70,9 +51,35 @@ async function attack(world) {
 
   world.report.figure('attackers', Object.entries(attacks).map(([kind, count]) => `${count} ${kind}`).join(', '));
   reportHealthy(world, publisher.tries, live.answers, [calm, storm]);
-  for (const [name, figures] of Object.entries({ ...loads, 'the attackers': attackersLoad })) reportLoad(world.report, name, figures);
+  for (const [name, load] of Object.entries(loads)) reportLoad(world.report, name, load);
   reportAttackers(world.report, kinds);
   reportRecovery(world.report, before, most, recovery);
+}
+
+/** The gateway may have as many descriptors as this process. */
+function affordableAttacks(world) {
+  const { attacks } = world.options;
+  const idle = affordable(attacks.idle, OTHER_DESCRIPTORS);
+  if (idle < attacks.idle) world.say(`NOTE: only ${idle} idle connections, because a process may have ${descriptorsMax()} descriptors`);
+  return { ...attacks, idle };
+}
+
+/** From the first attacker to the end of the last. What they saw, what it cost, and how busy the harness was. */
+async function underAttack(world, pod, attacks, memory) {
+  world.fault('the attack begins');
+  world.shoppers.markLoad();
+  const load = new Load();
+  const attackers = new Attackers({ port: pod.port, processes: ATTACKER_PROCESSES, attacks });
+  const storm = { from: now() };
+  await world.pause(world.options.attackMs);
+  storm.to = now();
+  const loads = { 'the publisher': load.figures, 'the shoppers': world.shoppers.load };
+  const most = { descriptors: descriptors(pod.pid), mb: memory.peakMb(storm.from, storm.to) };
+  const { kinds, load: theirs } = await attackers.counts();
+  world.sayStatus('under attack');
+  await attackers.stop();
+  world.fault('the attack is over');
+  return { storm, kinds, most, loads: { ...loads, 'the attackers': theirs } };
 }
 
 /** Asks `/health/live` as an orchestrator does, on a new connection each time. */
