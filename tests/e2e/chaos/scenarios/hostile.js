@@ -1,5 +1,6 @@
 // Everything at once that clients can do to a gateway which they do not like, while shoppers look and publishers post.
 // The shoppers must get everything and every post must be taken; when the attack is over, what it cost is given back.
+// `--times` has the attack come again: memory that is only kept for the next time does not grow with it.
 import { request } from '../../support/http.js';
 import { Attackers } from '../attackers.js';
 import { now } from '../history.js';
@@ -43,17 +44,21 @@ async function attack(world) {
   await world.pause(BASELINE_MS);
   const before = { descriptors: descriptors(pod.pid), mb: memoryMb(pod.pid) };
   calm.to = now();
-  const { storm, kinds, loads, most } = await underAttack(world, pod, attacks, memory);
-  const recovery = await recovered(world, pod, before);
+  const waves = [];
+  for (let time = 1; time <= world.options.times; time++) {
+    const wave = await underAttack(world, pod, attacks, memory);
+    waves.push({ ...wave, recovery: await recovered(world, pod, before) });
+  }
   live.stop();
   memory.stop();
   await world.settle();
 
   world.report.figure('attackers', Object.entries(attacks).map(([kind, count]) => `${count} ${kind}`).join(', '));
+  const { storm, loads, kinds } = waves.at(-1);
   reportHealthy(world, publisher.tries, live.answers, [calm, storm]);
   for (const [name, load] of Object.entries(loads)) reportLoad(world.report, name, load);
   reportAttackers(world.report, kinds);
-  reportRecovery(world.report, before, most, recovery);
+  for (const { most, recovery } of waves) reportRecovery(world.report, before, most, recovery);
 }
 
 /** The gateway may have as many descriptors as this process. */
