@@ -9,6 +9,8 @@ import { pause } from '../support/wait.js';
 
 /** Throttled bytes leave in slices of this part of a second, so that the pace is even. */
 const THROTTLE_SLICE_MS = 50;
+/** All clients may come at once. One that does not fit is let in by the kernel's next try, after 1 s, 3 s or 7 s. */
+const BACKLOG = 4096;
 
 export class ChaosProxy {
   #target;
@@ -96,7 +98,7 @@ export class ChaosProxy {
   async accept() {
     if (this.#server) return;
     const server = net.createServer({ allowHalfOpen: true }, near => this.#connect(near));
-    await new Promise((resolve, reject) => server.once('error', reject).listen(this.port, '127.0.0.1', resolve));
+    await new Promise((resolve, reject) => server.once('error', reject).listen({ port: this.port, host: '127.0.0.1', backlog: BACKLOG }, resolve));
     this.#server = server;
   }
 
