@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde::Serialize;
-use socketioxide::{SendError, SocketError, TransportType, extract::SocketRef};
+use socketioxide::{SendError, SocketError, TransportType, extract::SocketRef, socket::Socket};
 
 use super::link::Link;
 use crate::{
@@ -52,6 +52,14 @@ impl SocketLane {
             }
         }
     }
+
+    /// Whether the library still has this socket in its namespace. It takes sockets out by session, and a client that
+    /// leaves the namespace twice while it comes back gets its new socket taken out: marked connected for ever, and never
+    /// told of as disconnected.
+    fn is_known(&self) -> bool {
+        let known = self.socket.broadcast().get_socket(self.socket.id);
+        known.is_some_and(|known| std::ptr::eq::<Socket>(&*known, &*self.socket))
+    }
 }
 
 impl Lane for SocketLane {
@@ -89,7 +97,7 @@ impl Lane for SocketLane {
     }
 
     fn is_gone(&self) -> bool {
-        self.greeted.load(Ordering::Acquire) && !self.socket.connected()
+        self.greeted.load(Ordering::Acquire) && !(self.socket.connected() && self.is_known())
     }
 }
 
