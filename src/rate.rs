@@ -38,6 +38,11 @@ impl TokenBucket {
         Err(Duration::from_secs_f64((1.0 - self.tokens) / self.rate.per_sec))
     }
 
+    /// Whether nothing was taken lately.
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.tokens_at(now) >= self.rate.burst
+    }
+
     fn tokens_at(&self, now: Instant) -> f64 {
         let back = now.saturating_duration_since(self.at).as_secs_f64() * self.rate.per_sec;
         (self.tokens + back).min(self.rate.burst)

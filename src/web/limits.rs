@@ -6,53 +6,34 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::ClientAddress;
+use crate::rate::{Rate, TokenBucket};
 
 /// Failed attempts per [network](ClientAddress::network).
 #[derive(Debug, Default)]
 pub struct FailureLimiter {
-    addresses: Mutex<HashMap<IpAddr, Bucket>>,
-}
-
-#[derive(Debug)]
-struct Bucket {
-    failures: f64,
-    at: Instant,
+    addresses: Mutex<HashMap<IpAddr, TokenBucket>>,
 }
 
 impl FailureLimiter {
-    /// Failures an address may make at once: a deploy with a wrong key should still see why.
-    const BURST: f64 = 10.0;
-    /// Failures forgiven each second.
-    const PER_SEC: f64 = 0.5;
-    /// Addresses remembered. When full, those with the least to remember go.
+    /// Attempts that may fail at once, because a deploy with a wrong key should still see why; then one in two seconds,
+    /// with which guessing a key of 32 random characters outlasts the shop.
+    const FAILURES: Rate = Rate { burst: 10.0, per_sec: 0.5 };
+    /// Addresses remembered. When full, those with nothing to remember go.
     const ADDRESSES_MAX: usize = 10_000;
 
     /// Notes a failed attempt; `Err`: too many, with the time until the next is welcome.
     pub fn failed(&self, client: ClientAddress, now: Instant) -> Result<(), Duration> {
         let mut addresses = self.addresses.lock();
         if addresses.len() >= Self::ADDRESSES_MAX {
-            addresses.retain(|_, bucket| bucket.failures_at(now) >= 1.0);
+            addresses.retain(|_, bucket| !bucket.is_full(now));
             // Only a flood from that many addresses gets here; it starts over, and the cap on memory holds.
             if addresses.len() >= Self::ADDRESSES_MAX {
                 addresses.clear();
             }
         }
-        let bucket = addresses.entry(client.network()).or_insert(Bucket { failures: 0.0, at: now });
-        bucket.failures = bucket.failures_at(now) + 1.0;
-        bucket.at = now;
-        let over = bucket.failures - Self::BURST;
-        if over <= 0.0 {
-            return Ok(());
-        }
-        bucket.failures = Self::BURST;
-        Err(Duration::from_secs_f64(over / Self::PER_SEC))
-    }
-}
-
-impl Bucket {
-    fn failures_at(&self, now: Instant) -> f64 {
-        let forgiven = now.duration_since(self.at).as_secs_f64() * FailureLimiter::PER_SEC;
-        (self.failures - forgiven).max(0.0)
+        let bucket =
+            addresses.entry(client.network()).or_insert_with(|| TokenBucket::new(Self::FAILURES, now));
+        bucket.take(now)
     }
 }
 
