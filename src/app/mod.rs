@@ -39,10 +39,7 @@ use crate::{
         socketio::{self, Door},
         sse::EventsDoor,
     },
-    ingest::{
-        Gate,
-        http::{Load, NotifyDoor},
-    },
+    ingest::{Gate, Load, http::NotifyDoor},
     net::{Connections, Deadlines, GuardedListener, Seats, serve},
     redis::{Board, Link, RedisConfig},
     tasks::Tasks,

@@ -227,6 +227,9 @@ impl Lane for StreamLane {
 
     fn frame(&self, parcel: &Parcel, complete: bool) -> Delivery {
         const EVENT: &str = "batched_product_update";
+        if self.connection.as_ref().is_some_and(Connection::is_stalled) {
+            return Delivery::Full;
+        }
         let json = parcel.frame.json().get();
         let id = parcel.frame.covered().filter(|_| complete);
         let with_id =

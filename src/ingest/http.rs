@@ -1,6 +1,6 @@
 //! The HTTP side of notify: keys, media type, size. What the body says is [`mod@notify`]'s.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc};
 
 use axum::{
     body::Body,
@@ -13,13 +13,10 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 use super::{
-    Gate,
+    Gate, Load,
     notify::{self, Accepted, BODY_BYTES_MAX, Form},
 };
 use crate::{
@@ -62,11 +59,15 @@ impl NotifyDoor {
         check_media(request.headers())?;
         let (head, body) = request.into_parts();
         // Held until the answer: what waits for the log counts as well.
-        let _taken = self.load.take(told_bytes(&head.headers))?;
+        let told = told_bytes(&head.headers).unwrap_or(BODY_BYTES_MAX);
+        let room = self.load.take(told.min(BODY_BYTES_MAX)).await?;
         let body = read_body(&head.headers, body).await?;
+        let read = Instant::now();
         let key = head.headers.get("idempotency-key").map(HeaderValue::as_bytes);
         let append = notify::parse(&body, form, key, self.gate.clock().now())?;
-        let appended = self.gate.accept(append, arrived).await?;
+        let appended = self.gate.accept(append, arrived).await;
+        room.answered(read.elapsed());
+        let appended = appended?;
         let answer = serde_json::to_vec(&Accepted::from(appended)).unwrap_or_default();
         let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
         Ok((StatusCode::ACCEPTED, headers, answer).into_response())
@@ -88,35 +89,6 @@ impl NotifyDoor {
         let refusal = || if in_url { Problem::key_in_url() } else { Problem::unauthorized() };
         let tries = client.map_or(Ok(()), |client| self.failures.failed(client, now));
         Err(tries.map_or_else(Problem::rate_limited, |()| refusal()))
-    }
-}
-
-/// The bodies that are being read, parsed and appended.
-///
-/// A publisher that brings more than fits is told to come again before a byte of it is read: refusing costs little, so
-/// what fits is served as fast as ever.
-#[derive(Debug)]
-pub struct Load(Semaphore);
-
-/// Bytes of bodies at a time: more than half a second's work, however it is cut into requests.
-const LOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// The least a request counts for: a small one costs memory and time as well.
-const REQUEST_BYTES_MIN: usize = 8 * 1024;
-/// When those for whom there is no room are to come again.
-const LOAD_RETRY: Duration = Duration::from_secs(1);
-
-impl Default for Load {
-    fn default() -> Self {
-        Self(Semaphore::new(LOAD_BYTES_MAX))
-    }
-}
-
-impl Load {
-    /// Takes room for a body. `bytes`: its length, if that was told; otherwise it may be as long as it may get.
-    fn take(&self, bytes: Option<usize>) -> Result<SemaphorePermit<'_>, Problem> {
-        let bytes = bytes.unwrap_or(BODY_BYTES_MAX).clamp(REQUEST_BYTES_MIN, BODY_BYTES_MAX);
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.0.try_acquire_many(bytes).map_err(|_| Problem::overloaded(LOAD_RETRY))
     }
 }
 

@@ -4,12 +4,14 @@
 
 pub mod channels;
 pub mod http;
+mod load;
 pub mod notify;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::RwLock, time::Instant};
 
+pub use self::load::Load;
 use crate::{
     clock::Clock,
     eventlog::{Append, AppendError, Appended, EventLog, Head, InputGap, LogError},

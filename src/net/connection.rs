@@ -116,6 +116,15 @@ impl Connection {
         self.0.handed_over.get().is_some()
     }
 
+    /// Whether the other end has taken nothing for a while, though something waits for it. What is queued to it now only
+    /// takes memory.
+    pub fn is_stalled(&self) -> bool {
+        /// Longer than most networks take to find the way again; what a client misses by it, it is told.
+        const STALLED_AFTER: Duration = Duration::from_secs(1);
+        let blocked = self.0.blocked.get();
+        blocked.is_some_and(|since| self.0.accepted.elapsed().saturating_sub(since) >= STALLED_AFTER)
+    }
+
     /// Ends it as if the other end had finished: what is being written is written first. A connection that does not
     /// end by that is cut soon after.
     pub fn close(&self) {

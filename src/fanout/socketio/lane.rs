@@ -68,6 +68,9 @@ impl Lane for SocketLane {
     }
 
     fn frame(&self, parcel: &Parcel, _complete: bool) -> Delivery {
+        if self.with_websocket(Connection::is_stalled).unwrap_or(false) {
+            return Delivery::Full;
+        }
         let sent = self.emit("batched_product_update", parcel.frame.json());
         if sent == Delivery::Sent {
             self.with_websocket(|connection| connection.expect_write(parcel.flushed));
