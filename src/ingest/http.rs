@@ -60,14 +60,12 @@ impl NotifyDoor {
         let (head, body) = request.into_parts();
         // Held until the answer: what waits for the log counts as well.
         let told = told_bytes(&head.headers).unwrap_or(BODY_BYTES_MAX);
-        let room = self.load.take(told.min(BODY_BYTES_MAX)).await?;
+        let _here = self.load.enter(told.min(BODY_BYTES_MAX)).await?;
         let body = read_body(&head.headers, body).await?;
-        let read = Instant::now();
+        let _turn = self.load.begin(body.len()).await?;
         let key = head.headers.get("idempotency-key").map(HeaderValue::as_bytes);
         let append = notify::parse(&body, form, key, self.gate.clock().now())?;
-        let appended = self.gate.accept(append, arrived).await;
-        room.answered(read.elapsed());
-        let appended = appended?;
+        let appended = self.gate.accept(append, arrived).await?;
         let answer = serde_json::to_vec(&Accepted::from(appended)).unwrap_or_default();
         let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
         Ok((StatusCode::ACCEPTED, headers, answer).into_response())
