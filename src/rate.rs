@@ -38,6 +38,17 @@ impl TokenBucket {
         Err(Duration::from_secs_f64((1.0 - self.tokens) / self.rate.per_sec))
     }
 
+    /// Takes any number, more than there are if need be: then nothing is there until they have come back.
+    pub fn spend(&mut self, tokens: f64, now: Instant) {
+        self.tokens = self.tokens_at(now) - tokens;
+        self.at = self.at.max(now);
+    }
+
+    /// Whether there is not one token now.
+    pub fn is_spent(&self, now: Instant) -> bool {
+        self.tokens_at(now) < 1.0
+    }
+
     /// Whether nothing was taken lately.
     pub fn is_full(&self, now: Instant) -> bool {
         self.tokens_at(now) >= self.rate.burst
@@ -65,6 +76,15 @@ mod tests {
         assert_eq!(bucket.take(now), Err(Duration::from_millis(500)));
         assert_eq!(bucket.take(now + Duration::from_millis(500)), Ok(()));
         assert!(bucket.take(now + Duration::from_millis(600)).is_err());
+    }
+
+    #[test]
+    fn who_spends_more_than_there_is_waits_the_longer() {
+        let now = Instant::now();
+        let mut bucket = TokenBucket::new(RATE, now);
+        bucket.spend(20.0, now);
+        assert!(bucket.is_spent(now + Duration::from_secs(5)));
+        assert!(!bucket.is_spent(now + Duration::from_secs(6)));
     }
 
     proptest! {

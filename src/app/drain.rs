@@ -19,7 +19,7 @@ impl Running {
     pub async fn drain(&self, config: DrainConfig) {
         self.health.drain();
         sleep(config.delay).await;
-        self.closing.cancel();
+        self.stops.accept.cancel();
         self.hub.admit_no_more();
         self.gate.close().await;
         self.input_tasks.stop();
@@ -29,6 +29,7 @@ impl Running {
             self.hub.index().wait_applied(head.position).await;
         }
         self.hub.drain(config.spread).await;
+        self.stops.keep.cancel();
         self.tasks.stop();
         self.tasks.ended().await;
         if timeout(LIBRARY_TIMEOUT, self.io.close()).await.is_err() {

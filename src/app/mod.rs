@@ -40,11 +40,11 @@ use crate::{
         sse::EventsDoor,
     },
     ingest::{Gate, Load, http::NotifyDoor},
-    net::{Connections, Deadlines, GuardedListener, Seats, serve},
+    net::{Connections, Deadlines, GuardedListener, Seats, Stops, serve},
     redis::{Board, Link, RedisConfig},
     tasks::Tasks,
     telemetry::Metrics,
-    web::{Authenticator, ClientAddress, FailureLimiter},
+    web::{AddressBuckets, Authenticator, ClientAddress},
 };
 
 /// A gateway, wired but not yet serving.
@@ -59,8 +59,7 @@ pub struct App {
     batcher: Batcher,
     inputs: Option<Inputs>,
     connections: Arc<Connections>,
-    /// No new connection is accepted any more.
-    closing: CancellationToken,
+    stops: Stops,
     tasks: Tasks,
     log: Arc<dyn EventLog>,
     board: Option<Arc<dyn Bulletin>>,
@@ -139,7 +138,7 @@ impl App {
         let door = NotifyDoor {
             gate: Arc::clone(&gate),
             keys: config.api_keys.clone(),
-            failures: FailureLimiter::default(),
+            failures: AddressBuckets::new(AddressBuckets::WRONG_KEYS),
             load: Load::default(),
         };
         let routes = router::Routes {
@@ -167,7 +166,7 @@ impl App {
             batcher,
             inputs,
             connections,
-            closing: CancellationToken::new(),
+            stops: Stops::default(),
             tasks,
             log,
             board: None,
@@ -196,13 +195,13 @@ impl App {
         admin: Option<TcpListener>,
         shutdown: impl Future<Output = DrainConfig> + Send,
     ) -> Result<(), AppError> {
-        let (closing, connections) = (self.closing.clone(), Arc::clone(&self.connections));
+        let (stops, connections) = (self.stops.clone(), Arc::clone(&self.connections));
         let serving = serve(
             GuardedListener::new(listener, Arc::clone(&connections)),
             self.public.clone(),
-            closing.clone(),
+            stops.clone(),
         );
-        let serving_admin = serve_admin(admin, self.admin.clone(), Arc::clone(&self.metrics), closing);
+        let serving_admin = serve_admin(admin, self.admin.clone(), Arc::clone(&self.metrics), stops.keep);
         let watching = Arc::clone(&connections).watch(CancellationToken::new());
         let mut serving = std::pin::pin!(async {
             tokio::select! { ((), ()) = async { tokio::join!(serving, serving_admin) } => {}, () = watching => {} }
@@ -223,7 +222,7 @@ impl App {
 
     /// Starts the tasks behind the routes.
     pub fn start(self) -> Running {
-        let Self { io, gate, hub, health, metrics, batcher, inputs, closing, tasks, log, board, .. } = self;
+        let Self { io, gate, hub, health, metrics, batcher, inputs, stops, tasks, log, board, .. } = self;
         let stop = tasks.stopping();
         tasks.spawn_vital("batcher", batcher.run(stop.clone()));
         tasks.spawn_vital("debts", run_debts(Arc::clone(&hub), stop.clone()));
@@ -239,7 +238,7 @@ impl App {
         tasks.spawn_vital("upkeep", upkeep(metrics, Arc::clone(&hub), stop.clone()));
         tasks.spawn_vital("head watch", watch_head(log, Arc::clone(&health), stop));
         health.ready();
-        Running { io, gate, hub, health, closing, tasks, input_tasks }
+        Running { io, gate, hub, health, stops, tasks, input_tasks }
     }
 }
 
@@ -250,7 +249,7 @@ pub struct Running {
     gate: Arc<Gate>,
     hub: Arc<Hub>,
     health: Arc<Health>,
-    closing: CancellationToken,
+    stops: Stops,
     tasks: Tasks,
     /// Those of `tasks` that take something in; they end first.
     input_tasks: Tasks,
@@ -321,18 +320,20 @@ async fn serve_admin(
     listener: Option<TcpListener>,
     router: Option<Router>,
     metrics: Arc<Metrics>,
-    closing: CancellationToken,
+    stop: CancellationToken,
 ) {
     /// Scrapers and probes: few, and none of them a stranger.
     const CONNECTIONS_MAX: usize = 256;
     let (Some(listener), Some(router)) = (listener, router) else {
-        return closing.cancelled().await;
+        return stop.cancelled().await;
     };
     let seats = Seats::new(CONNECTIONS_MAX, None);
     let connections = Connections::new(seats, Arc::new(Some), Deadlines::default(), metrics);
     let watching = Arc::clone(&connections).watch(CancellationToken::new());
+    // Figures are there to the end.
+    let stops = Stops { accept: stop.clone(), keep: stop };
     tokio::select! {
-        () = serve(GuardedListener::new(listener, connections), router, closing) => {}
+        () = serve(GuardedListener::new(listener, connections), router, stops) => {}
         () = watching => {}
     }
 }

@@ -126,10 +126,11 @@ async fn count_refusal(State(metrics): State<Arc<Metrics>>, response: Response) 
 
 /// Who asks again is to ask another pod: no connection outlives its answer once this one is on its way out.
 async fn part_while_draining(State(health): State<Arc<Health>>, request: Request, next: Next) -> Response {
-    // HTTP/2 has a word of its own for it, and forbids this header.
-    let one_by_one = request.version() < Version::HTTP_2;
+    // HTTP/2 has a word of its own for it, and forbids this header. A session that polls stays until its turn, and there
+    // may be no new connection for its next request.
+    let parts = request.version() < Version::HTTP_2 && !socketio::is_of_session(request.uri());
     let mut response = next.run(request).await;
-    if one_by_one && health.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+    if parts && health.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::AppError;
 use crate::{
-    net::{Connections, Deadlines, GuardedListener, Seats, serve},
+    net::{Connections, Deadlines, GuardedListener, Seats, Stops, serve},
     telemetry::Metrics,
     web::Problem,
 };
@@ -44,7 +44,7 @@ pub async fn answer_while_starting(listener: TcpListener) -> Result<(), AppError
     let seats = Seats::new(CONNECTIONS_MAX, None);
     let connections = Connections::new(seats, Arc::new(Some), Deadlines::default(), metrics);
     let watching = Arc::clone(&connections).watch(CancellationToken::new());
-    let serving = serve(GuardedListener::new(listener, connections), router, CancellationToken::new());
+    let serving = serve(GuardedListener::new(listener, connections), router, Stops::default());
     tokio::select! { () = serving => {}, () = watching => {} }
     Ok(())
 }

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     index::{Index, Since},
     model::ProductId,
-    net::{Seat, Seats},
+    net::Seat,
     telemetry::Metrics,
 };
 
@@ -112,7 +112,7 @@ impl Hub {
             joined: AtomicUsize::new(0),
             pending_windows: AtomicUsize::new(0),
             last_id: AtomicU64::new(0),
-            admission: Admission::new(Seats::new(config.sessions_max, config.sessions_per_address_max)),
+            admission: Admission::new(config.sessions_max, config.sessions_per_address_max),
             debts_due: Notify::new(),
         }
     }
@@ -249,16 +249,26 @@ impl Hub {
         self.admission.admit(address, &self.metrics)
     }
 
+    /// A session that was let in has begun.
+    pub fn admitted(&self, address: Option<IpAddr>) {
+        self.admission.admitted(address);
+    }
+
     /// Lets no new session in from here on.
     pub fn admit_no_more(&self) {
         self.admission.close();
     }
 
-    /// Ends a connection at once. `reason`: as metrics name it.
+    /// Notes that a connection is ended from this side, and ends it. `reason`: as metrics name it.
+    pub(super) fn cut_session(&self, reason: &str, cut: impl FnOnce()) {
+        self.metrics.connections_cut.of(reason).increment(1);
+        cut();
+    }
+
+    /// Ends a connection at once, and forgets it. `reason`: as metrics name it.
     pub(super) fn cut(&self, id: SubscriberId, reason: &str) {
         if let Some(subscriber) = self.subscriber(id) {
-            self.metrics.connections_cut.of(reason).increment(1);
-            subscriber.lane.cut();
+            self.cut_session(reason, || subscriber.lane.cut());
             self.disconnect(id);
         }
     }

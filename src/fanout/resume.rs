@@ -107,6 +107,9 @@ impl Hub {
         if batches.len() > Self::REPLAY_BATCHES_MAX {
             return Err(ResyncReason::Expired);
         }
+        if !subscriber.may_replay(batches.iter().map(Batch::encoded_bytes).sum()) {
+            return Err(ResyncReason::Expired);
+        }
         for batch in batches {
             let parcel = Parcel::new(Frame::replay(&batch, previous));
             if subscriber.lane.frame(&parcel, false) != Delivery::Sent {

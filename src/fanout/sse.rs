@@ -111,6 +111,7 @@ pub async fn events(State(door): State<Arc<EventsDoor>>, request: Request) -> Re
     let visitor = door.authenticator.admit(token.as_deref()).map_err(|_| Problem::bad_token())?;
     let subscription = Subscription::read(request.uri(), request.headers(), hub.products_max())?;
     let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
+    hub.admitted(address);
     Ok(open(hub, subscription, connection, Some(seat), visitor).await)
 }
 
@@ -132,10 +133,10 @@ pub(super) async fn open(
     }
     let (queue, blocks) = mpsc::channel(hub.queue_max());
     let opening = queue.clone();
-    let lane = StreamLane { queue, announced, connection, told: Mutex::new(None) };
+    let lane = StreamLane { queue, announced, connection, _seat: seat, told: Mutex::new(None) };
     let subscriber = hub.connect(Box::new(lane), announced, visitor.expires_at());
     subscriber.opening();
-    let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id(), _seat: seat };
+    let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id() };
 
     // Told any later position than its own, a client that comes back would skip what it missed if it were cut before
     // all of that is queued. One that is new starts where the pod stands, and misses nothing from there on.
@@ -192,6 +193,9 @@ struct StreamLane {
     queue: mpsc::Sender<Bytes>,
     announced: bool,
     connection: Option<Connection>,
+    /// Goes with the lane and not with the body: of a stream that is stuck among others on one connection, the body stays
+    /// until the other end lets go of it.
+    _seat: Option<Seat>,
     /// The newest id told. A beat is made beside the deliveries and may bring an older one.
     told: Mutex<Option<Position>>,
 }
@@ -227,16 +231,17 @@ impl Lane for StreamLane {
 
     fn frame(&self, parcel: &Parcel, complete: bool) -> Delivery {
         const EVENT: &str = "batched_product_update";
-        if self.connection.as_ref().is_some_and(Connection::is_stalled) {
+        if self.connection.as_ref().is_some_and(Connection::is_full) {
             return Delivery::Full;
         }
         let json = parcel.frame.json().get();
+        let noted = self.connection.as_ref().is_some_and(|c| c.expect_write(parcel.flushed, json.len()));
         let id = parcel.frame.covered().filter(|_| complete);
         let with_id =
             id.and_then(|id| self.tell(id, || parcel.sse(|| block(Some(EVENT), Some(id), Some(json)))));
         let sent = with_id.unwrap_or_else(|| self.send(block(Some(EVENT), None, Some(json))));
-        if let (Delivery::Sent, Some(connection)) = (sent, &self.connection) {
-            connection.expect_write(parcel.flushed);
+        if let Some(connection) = self.connection.as_ref().filter(|_| noted && sent != Delivery::Sent) {
+            connection.expect_none();
         }
         sent
     }
@@ -323,7 +328,6 @@ impl http_body::Body for StreamBody {
 struct EndOfStream {
     hub: Arc<Hub>,
     id: SubscriberId,
-    _seat: Option<Seat>,
 }
 
 impl Drop for EndOfStream {

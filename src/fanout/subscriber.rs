@@ -9,7 +9,10 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{Delivery, Lane, Parcel, slow::Debt};
-use crate::model::{Epoch, Position, ProductId};
+use crate::{
+    model::{Epoch, Position, ProductId},
+    rate::{Rate, TokenBucket},
+};
 
 /// Names a subscriber within this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,9 +31,15 @@ pub struct Subscriber {
     pub(super) lane: Box<dyn Lane>,
     pub(super) membership: Mutex<Membership>,
     standing: Mutex<Standing>,
+    /// Bytes that may still be replayed to it.
+    replays: Mutex<TokenBucket>,
     /// Whether a position may be told to it; follows `standing`, for those who only look.
     complete: AtomicBool,
 }
+
+/// Bytes replayed to one connection: two hundred products with thirty small events each, at once; beyond that refetching
+/// is less for everybody.
+const REPLAYED_BYTES: Rate = Rate { burst: 1024.0 * 1024.0, per_sec: 64.0 * 1024.0 };
 
 /// Which rooms a connection is in. Changed only under its lock, together with the rooms themselves.
 #[derive(Debug)]
@@ -91,6 +100,7 @@ impl Subscriber {
             lane,
             membership: Mutex::new(membership),
             standing: Mutex::new(standing),
+            replays: Mutex::new(TokenBucket::new(REPLAYED_BYTES, Instant::now())),
             complete: AtomicBool::new(true),
         }
     }
@@ -116,6 +126,17 @@ impl Subscriber {
     /// Whether it is owed a word to refetch.
     pub(super) fn has_debt(&self) -> bool {
         self.update(|standing| standing.debt.is_some())
+    }
+
+    /// Whether that many bytes may be replayed to it. Each replay is made for one client alone, so that few bytes of
+    /// asking bring many bytes of answers; one that has had its share refetches instead.
+    pub(super) fn may_replay(&self, bytes: usize) -> bool {
+        let (mut replays, now) = (self.replays.lock(), Instant::now());
+        let may = !replays.is_spent(now);
+        if may {
+            replays.spend(bytes as f64, now);
+        }
+        may
     }
 
     /// It is being brought up to date: until [`opened`](Self::opened) no position is told to it.

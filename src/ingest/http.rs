@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     net::BodyTooSlow,
-    web::{ApiKeys, ClientAddress, FailureLimiter, Problem, has_key_in_url, presented_key},
+    web::{AddressBuckets, ApiKeys, ClientAddress, Problem, has_key_in_url, presented_key},
 };
 
 /// Everything the notify routes need.
@@ -32,7 +32,7 @@ pub struct NotifyDoor {
     /// Who may send them.
     pub keys: ApiKeys,
     /// Who guesses keys.
-    pub failures: FailureLimiter,
+    pub failures: AddressBuckets,
     /// How much is being taken in.
     pub load: Load,
 }
@@ -85,7 +85,7 @@ impl NotifyDoor {
         }
         let in_url = key.is_none() && has_key_in_url(uri);
         let refusal = || if in_url { Problem::key_in_url() } else { Problem::unauthorized() };
-        let tries = client.map_or(Ok(()), |client| self.failures.failed(client, now));
+        let tries = client.map_or(Ok(()), |client| self.failures.take(client.network(), now));
         Err(tries.map_or_else(Problem::rate_limited, |()| refusal()))
     }
 }

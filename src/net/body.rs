@@ -91,7 +91,9 @@ impl InService {
 
     /// The connection speaks another protocol from here on, to its end.
     pub(super) fn for_good(mut self) -> Self {
-        self.0 = None;
+        if let Some(connection) = self.0.take() {
+            connection.upgrade();
+        }
         self
     }
 }

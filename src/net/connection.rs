@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Context,
     time::Duration,
@@ -28,12 +28,17 @@ pub struct Connection(Arc<Shared>);
 struct Shared {
     peer: SocketAddr,
     accepted: Instant,
-    stage: AtomicU8,
-    /// When the stage began.
+    /// While no request is served: it waits for the next one, of which nothing has come.
+    waits: AtomicBool,
+    /// When that began, or the head of the next request.
     since: Moment,
     /// Requests being served; an upgraded connection is one that never ends.
     requests: AtomicUsize,
     multiplexed: AtomicBool,
+    /// It speaks another protocol than HTTP, to its end.
+    upgraded: AtomicBool,
+    /// It has sent more than it may for now, and is not read.
+    throttled: AtomicBool,
     /// Since when a write waits for the other end.
     blocked: Moment,
     /// When it was asked to end.
@@ -43,8 +48,15 @@ struct Shared {
     writer: AtomicWaker,
     /// The oldest hand-over that was not followed by a write.
     handed_over: Moment,
+    /// Bytes handed over and bytes written, since all was last known to be written.
+    handed_bytes: AtomicU64,
+    written_bytes: AtomicU64,
     written: Histogram,
 }
+
+/// After how long a write is tried although the kernel does not call for it: it does so only when a third of its buffer is
+/// free, which takes a client on a bad line longer than the deadline.
+const NUDGE_AFTER: Duration = Duration::from_millis(500);
 
 /// A moment that may be unset, as one atomic word: microseconds after a base, plus one.
 #[derive(Default)]
@@ -56,8 +68,8 @@ impl Moment {
     }
 
     /// Only the oldest counts; losing this race means that an older one is there already.
-    fn set_if_unset(&self, at: Duration) {
-        let _older = self.0.compare_exchange(0, Self::word(at), Ordering::Relaxed, Ordering::Relaxed);
+    fn set_if_unset(&self, at: Duration) -> bool {
+        self.0.compare_exchange(0, Self::word(at), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     fn get(&self) -> Option<Duration> {
@@ -80,16 +92,20 @@ impl Connection {
         Self(Arc::new(Shared {
             peer,
             accepted: Instant::now(),
-            stage: AtomicU8::new(Stage::Fresh as u8),
+            waits: AtomicBool::new(false),
             since: Moment::default(),
             requests: AtomicUsize::new(0),
             multiplexed: AtomicBool::new(false),
+            upgraded: AtomicBool::new(false),
+            throttled: AtomicBool::new(false),
             blocked: Moment::default(),
             closing: Moment::default(),
             cut: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             handed_over: Moment::default(),
+            handed_bytes: AtomicU64::new(0),
+            written_bytes: AtomicU64::new(0),
             written,
         }))
     }
@@ -106,9 +122,22 @@ impl Connection {
         self.0.multiplexed.load(Ordering::Relaxed)
     }
 
-    /// Notes that something was queued to this connection at `queued`; the next write records how long it took.
-    pub fn expect_write(&self, queued: Instant) {
-        self.0.handed_over.set_if_unset(queued.duration_since(self.0.accepted));
+    /// Notes that so many bytes are about to be queued to this connection; the next write records how long it took since
+    /// `queued`. Before, because whoever writes may be faster than whoever comes back from queueing. False: something
+    /// waits already.
+    pub fn expect_write(&self, queued: Instant, bytes: usize) -> bool {
+        let first = self.0.handed_over.set_if_unset(queued.duration_since(self.0.accepted));
+        if first && self.0.blocked.get().is_none() {
+            // What was written besides, pings and acknowledgements, was never handed over: counting begins anew.
+            self.0.handed_bytes.store(self.0.written_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.0.handed_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        first
+    }
+
+    /// It was not queued after all.
+    pub fn expect_none(&self) {
+        self.0.handed_over.take();
     }
 
     /// Whether something handed over has not been followed by a write yet.
@@ -116,13 +145,20 @@ impl Connection {
         self.0.handed_over.get().is_some()
     }
 
-    /// Whether the other end has taken nothing for a while, though something waits for it. What is queued to it now only
-    /// takes memory.
-    pub fn is_stalled(&self) -> bool {
+    /// Whether anything queued to it now would only take memory: the other end has taken nothing for a while, though
+    /// something waits for it, or far more waits than it takes.
+    pub fn is_full(&self) -> bool {
         /// Longer than most networks take to find the way again; what a client misses by it, it is told.
-        const STALLED_AFTER: Duration = Duration::from_secs(1);
+        const STALLED_AFTER: Duration = Duration::from_secs(3);
+        const BACKLOG_BYTES_MAX: u64 = 1024 * 1024;
+        let handed = self.0.handed_bytes.load(Ordering::Relaxed);
+        let backlog = handed.saturating_sub(self.0.written_bytes.load(Ordering::Relaxed));
+        backlog > BACKLOG_BYTES_MAX || self.is_blocked_for(STALLED_AFTER)
+    }
+
+    fn is_blocked_for(&self, time: Duration) -> bool {
         let blocked = self.0.blocked.get();
-        blocked.is_some_and(|since| self.0.accepted.elapsed().saturating_sub(since) >= STALLED_AFTER)
+        blocked.is_some_and(|since| self.0.accepted.elapsed().saturating_sub(since) >= time)
     }
 
     /// Ends it as if the other end had finished: what is being written is written first. A connection that does not
@@ -149,7 +185,11 @@ impl Connection {
     pub(super) fn request_started(&self, version: Version) {
         self.0.multiplexed.fetch_or(version == Version::HTTP_2, Ordering::Relaxed);
         self.0.requests.fetch_add(1, Ordering::AcqRel);
-        self.0.stage.store(Stage::Busy as u8, Ordering::Release);
+    }
+
+    /// The request that is being served has turned it into something else than HTTP.
+    pub(super) fn upgrade(&self) {
+        self.0.upgraded.store(true, Ordering::Release);
     }
 
     /// A request was answered to its end.
@@ -166,15 +206,14 @@ impl Connection {
             return;
         }
         match self.stage() {
-            // The first head counts from the moment of accepting.
-            Stage::Fresh => self.0.stage.store(Stage::Head as u8, Ordering::Release),
             // A multiplexed one says little things between requests: pings, window updates.
             Stage::Idle if !self.is_multiplexed() => self.enter(Stage::Head),
             Stage::Idle | Stage::Head | Stage::Busy => {}
         }
     }
 
-    pub(super) fn wrote(&self) {
+    pub(super) fn wrote(&self, bytes: usize) {
+        self.0.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.0.blocked.take();
         if let Some(queued) = self.0.handed_over.take() {
             self.0.written.record(self.0.accepted.elapsed().saturating_sub(queued).as_secs_f64());
@@ -184,6 +223,30 @@ impl Connection {
     pub(super) fn write_waits(&self) {
         if self.0.blocked.get().is_none() {
             self.0.blocked.set_if_unset(self.0.accepted.elapsed());
+        }
+    }
+
+    /// Whether a write has waited long enough to be tried although the kernel does not call for it.
+    pub(super) fn may_write_unasked(&self) -> bool {
+        self.is_blocked_for(NUDGE_AFTER)
+    }
+
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.0.upgraded.load(Ordering::Acquire)
+    }
+
+    /// It is not read any more until it is nudged.
+    pub(super) fn throttle(&self) {
+        self.0.throttled.store(true, Ordering::Release);
+    }
+
+    /// Has whatever waits too long tried again: called once a second.
+    pub(super) fn nudge(&self) {
+        if self.may_write_unasked() {
+            self.0.writer.wake();
+        }
+        if self.0.throttled.swap(false, Ordering::AcqRel) {
+            self.0.reader.wake();
         }
     }
 
@@ -205,9 +268,14 @@ impl Connection {
 
     // === for the judge ===
 
-    /// Whether it has sent no whole request yet.
+    /// Whether it has sent no whole request yet, or not the whole of its next.
     pub(super) fn is_newcomer(&self) -> bool {
-        matches!(self.stage(), Stage::Fresh | Stage::Head) && !self.is_cut()
+        self.stage() == Stage::Head && !self.is_cut()
+    }
+
+    /// Whether it waits for a next request.
+    pub(super) fn is_idle(&self) -> bool {
+        self.stage() == Stage::Idle && !self.is_cut() && !self.is_closing()
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -221,12 +289,16 @@ impl Connection {
     }
 
     fn stage(&self) -> Stage {
-        Stage::of(self.0.stage.load(Ordering::Acquire))
+        if self.0.requests.load(Ordering::Acquire) > 0 {
+            return Stage::Busy;
+        }
+        if self.0.waits.load(Ordering::Acquire) { Stage::Idle } else { Stage::Head }
     }
 
+    /// Enters the stage between requests, or that of the next one's head.
     fn enter(&self, stage: Stage) {
         self.0.since.set(self.0.accepted.elapsed());
-        self.0.stage.store(stage as u8, Ordering::Release);
+        self.0.waits.store(stage == Stage::Idle, Ordering::Release);
     }
 }
 

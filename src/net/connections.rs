@@ -15,10 +15,10 @@ use std::{
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::{Instant, MissedTickBehavior, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Connection, Deadlines, NoSeat, Seat, Seats};
+use super::{Connection, Deadlines, NoSeat, Overdue, Seat, Seats};
 use crate::telemetry::Metrics;
 
 /// Whose a connection is, for the cap on each address; `None`: a proxy's, and many clients'.
@@ -31,7 +31,9 @@ pub struct Connections {
     owner: Owner,
     deadlines: Deadlines,
     /// Those that had not sent a request when they were last looked at, oldest first. As many as there are seats.
-    newcomers: Mutex<VecDeque<(u64, Connection)>>,
+    newcomers: Mutex<VecDeque<Connection>>,
+    /// Those that waited for a next request then, longest first. Looked for only while seats are scarce.
+    idlers: Mutex<VecDeque<Connection>>,
     last_id: AtomicU64,
     metrics: Arc<Metrics>,
 }
@@ -59,39 +61,44 @@ impl Connections {
             owner,
             deadlines,
             newcomers: Mutex::default(),
+            idlers: Mutex::default(),
             last_id: AtomicU64::new(0),
             metrics,
         })
     }
 
     /// Takes in a new one. When all seats are taken, the one that has kept its request to itself for longest makes
-    /// room: whoever opens connections to block them loses them first, and a publisher still comes through.
+    /// room, or else the one that has had nothing to ask for longest: whoever holds connections to block them loses them
+    /// first, and a publisher still comes through.
     pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Result<Held, NoSeat> {
-        let owner = (self.owner)(peer.ip());
-        let seat = match self.seats.take(owner) {
-            Err(NoSeat::Full) if self.make_room() => {
-                let _came_or_not = timeout(ROOM_TIMEOUT, self.seats.freed()).await;
-                self.seats.take(owner)?
-            }
-            seat => seat?,
-        };
+        let seat = self.seat((self.owner)(peer.ip())).await?;
         let connection = Connection::new(peer, self.metrics.flush_to_written.clone());
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         self.metrics.tcp_connections.increment(1.0);
         self.open.insert(id, connection.clone());
-        self.newcomers.lock().push_back((id, connection.clone()));
+        self.newcomers.lock().push_back(connection.clone());
         Ok(Held { id, connection, connections: Arc::clone(self), _seat: seat })
     }
 
-    fn make_room(&self) -> bool {
-        let mut newcomers = self.newcomers.lock();
-        while let Some((_, connection)) = newcomers.pop_front() {
-            if connection.is_newcomer() {
-                self.cut(&connection, "room");
-                return true;
+    async fn seat(&self, owner: Option<IpAddr>) -> Result<Seat, NoSeat> {
+        let deadline = Instant::now() + ROOM_TIMEOUT;
+        let mut asked = false;
+        loop {
+            match self.seats.take(owner) {
+                Err(NoSeat::Full) if asked || self.make_room() => asked = true,
+                seat => return seat,
             }
+            // May return for a seat that was freed before; then it is waited for again.
+            timeout_at(deadline, self.seats.freed()).await.map_err(|_late| NoSeat::Full)?;
         }
-        false
+    }
+
+    fn make_room(&self) -> bool {
+        let newcomer = next(&self.newcomers, Connection::is_newcomer);
+        let idle = || next(&self.idlers, Connection::is_idle);
+        let Some(connection) = newcomer.or_else(idle) else { return false };
+        self.cut(&connection, "room");
+        true
     }
 
     /// Looks at every connection once a second and cuts those that are overdue, until `stop`.
@@ -107,14 +114,30 @@ impl Connections {
     }
 
     fn look(&self) {
+        let mut idlers = Vec::new();
+        let crowded = self.seats.is_crowded();
         for connection in &self.open {
-            if let Some(overdue) = self.deadlines.overdue(&connection.standing()) {
-                self.cut(&connection, overdue.as_str());
+            let standing = connection.standing();
+            match self.deadlines.overdue(&standing) {
+                // Its next request may be on its way: it ends as HTTP ends it, if that comes in time.
+                Some(Overdue::Idle) => self.close(&connection),
+                Some(overdue) => self.cut(&connection, overdue.as_str()),
+                None if crowded && connection.is_idle() => {
+                    idlers.push((standing.rested(), connection.clone()))
+                }
+                None => connection.nudge(),
             }
         }
-        self.newcomers
-            .lock()
-            .retain(|(id, connection)| connection.is_newcomer() && self.open.contains_key(id));
+        self.newcomers.lock().retain(Connection::is_newcomer);
+        idlers.sort_unstable_by_key(|(rested, _)| std::cmp::Reverse(*rested));
+        *self.idlers.lock() = idlers.into_iter().map(|(_, connection)| connection).collect();
+    }
+
+    fn close(&self, connection: &Connection) {
+        if !connection.is_closing() {
+            self.metrics.connections_cut.of(Overdue::Idle.as_str()).increment(1);
+            connection.close();
+        }
     }
 
     /// Cuts whatever is still open: the process is about to end.
@@ -128,6 +151,12 @@ impl Connections {
             connection.cut();
         }
     }
+}
+
+/// The first of those waiting of whom that is still true.
+fn next(waiting: &Mutex<VecDeque<Connection>>, still: impl Fn(&Connection) -> bool) -> Option<Connection> {
+    let mut waiting = waiting.lock();
+    std::iter::from_fn(|| waiting.pop_front()).find(still)
 }
 
 impl Held {
@@ -146,6 +175,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        // Nobody waits for it any more, in whatever list it still stands.
+        self.connection.cut();
         self.connections.open.remove(&self.id);
         self.connections.metrics.tcp_connections.decrement(1.0);
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 pub struct Deadlines {
     /// The head of a request: from accepting, or from its first byte on a connection that served others.
     pub head: Duration,
-    /// Between two requests. Longer than what proxies keep their connections for (nginx 60 s), so that it is they who
-    /// end them, and no request meets a connection that is just being closed.
+    /// Between two requests. Longer than what most proxies keep their connections for (nginx 60 s, Traefik 90 s, Google's
+    /// load balancer 600 s), so that it is they who end them, and no request meets a connection that is being closed.
     pub idle: Duration,
-    /// A write that moves nothing (contract section 8: 10 s stuck).
+    /// A write of which the other end takes nothing (contract section 8: 10 s stuck).
     pub write: Duration,
     /// Ending, once it was asked to.
     pub closing: Duration,
@@ -19,29 +19,19 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         let secs = Duration::from_secs;
-        Self { head: secs(10), idle: secs(75), write: secs(10), closing: secs(2) }
+        Self { head: secs(10), idle: secs(620), write: secs(10), closing: secs(2) }
     }
 }
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(super) enum Stage {
-    /// Accepted; nothing came yet.
-    Fresh,
-    /// A part of a request's head came.
+    /// Its request has not come whole: the first one from accepting on, a later one from its first byte.
     Head,
     /// A request is being served; for good, once the connection is upgraded.
     Busy,
     /// It served requests and waits for the next.
     Idle,
-}
-
-impl Stage {
-    pub(super) fn of(number: u8) -> Self {
-        let all = [Self::Fresh, Self::Head, Self::Busy, Self::Idle];
-        all.into_iter().find(|stage| *stage as u8 == number).unwrap_or(Self::Busy)
-    }
 }
 
 /// A connection as the judge sees it; times count from its accepting.
@@ -55,6 +45,13 @@ pub(super) struct Standing {
     pub(super) blocked: Option<Duration>,
     /// When it was asked to end.
     pub(super) closing: Option<Duration>,
+}
+
+impl Standing {
+    /// How long the stage has lasted.
+    pub(super) fn rested(&self) -> Duration {
+        self.age.saturating_sub(self.since)
+    }
 }
 
 /// Why a connection is cut.
@@ -93,7 +90,7 @@ impl Deadlines {
             return Some(Overdue::Closing);
         }
         match stage {
-            Stage::Fresh | Stage::Head => over(since, self.head).then_some(Overdue::Head),
+            Stage::Head => over(since, self.head).then_some(Overdue::Head),
             Stage::Idle => over(since, self.idle).then_some(Overdue::Idle),
             Stage::Busy => None,
         }
@@ -113,10 +110,8 @@ mod tests {
     #[test]
     fn a_head_has_ten_seconds_however_its_bytes_drip() {
         let deadlines = Deadlines::default();
-        assert_eq!(deadlines.overdue(&standing(9, Stage::Fresh, 0)), None);
-        for stage in [Stage::Fresh, Stage::Head] {
-            assert_eq!(deadlines.overdue(&standing(10, stage, 0)), Some(Overdue::Head));
-        }
+        assert_eq!(deadlines.overdue(&standing(9, Stage::Head, 0)), None);
+        assert_eq!(deadlines.overdue(&standing(10, Stage::Head, 0)), Some(Overdue::Head));
         assert_eq!(deadlines.overdue(&standing(69, Stage::Head, 60)), None);
         assert_eq!(deadlines.overdue(&standing(70, Stage::Head, 60)), Some(Overdue::Head));
     }
@@ -124,8 +119,8 @@ mod tests {
     #[test]
     fn a_served_connection_may_rest_longer_than_a_proxy_lets_it() {
         let deadlines = Deadlines::default();
-        assert_eq!(deadlines.overdue(&standing(160, Stage::Idle, 100)), None);
-        assert_eq!(deadlines.overdue(&standing(175, Stage::Idle, 100)), Some(Overdue::Idle));
+        assert_eq!(deadlines.overdue(&standing(719, Stage::Idle, 100)), None);
+        assert_eq!(deadlines.overdue(&standing(720, Stage::Idle, 100)), Some(Overdue::Idle));
         assert_eq!(deadlines.overdue(&standing(100_000, Stage::Busy, 0)), None);
     }
 

@@ -18,4 +18,4 @@ pub use deadlines::{Deadlines, Overdue};
 pub use guarded::Guarded;
 pub use listener::GuardedListener;
 pub use seats::{NoSeat, Seat, Seats};
-pub use serve::serve;
+pub use serve::{Stops, serve};

@@ -69,6 +69,11 @@ impl Seats {
         Ok(Seat { seats: self.clone(), address })
     }
 
+    /// Whether it is time to look for some that could be freed.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.taken() * 4 >= self.0.max * 3
+    }
+
     /// How many are taken.
     pub fn taken(&self) -> usize {
         self.0.taken.lock().count

@@ -34,13 +34,23 @@ const STREAMS_MAX: u32 = 128;
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves until `closing`; then accepts nothing more, and returns when every connection has ended.
-pub async fn serve(mut listener: GuardedListener, router: Router, closing: CancellationToken) {
+/// How serving ends, in two steps.
+#[derive(Debug, Clone, Default)]
+pub struct Stops {
+    /// No new connection is accepted; those that are there are served on.
+    pub accept: CancellationToken,
+    /// No connection is kept for a next request.
+    pub keep: CancellationToken,
+}
+
+/// Serves until it is stopped, and returns when every connection has ended. Dropped, it keeps none for a next request.
+pub async fn serve(mut listener: GuardedListener, router: Router, stops: Stops) {
     let tasks = Tasks::new();
+    let _dropped = stops.keep.clone().drop_guard();
     loop {
         tokio::select! {
-            stream = listener.accept() => tasks.spawn(serve_one(stream, router.clone(), closing.clone())),
-            () = closing.cancelled() => break,
+            stream = listener.accept() => tasks.spawn(serve_one(stream, router.clone(), stops.keep.clone())),
+            () = stops.accept.cancelled() => break,
         }
     }
     drop(listener);
@@ -48,7 +58,7 @@ pub async fn serve(mut listener: GuardedListener, router: Router, closing: Cance
     tasks.ended().await;
 }
 
-async fn serve_one(stream: Guarded, router: Router, closing: CancellationToken) {
+async fn serve_one(stream: Guarded, router: Router, stop: CancellationToken) {
     let connection = stream.connection().clone();
     let service = service_fn(move |request| answer(request, connection.clone(), router.clone()));
     let builder = protocols();
@@ -56,7 +66,7 @@ async fn serve_one(stream: Guarded, router: Router, closing: CancellationToken) 
     let mut serving = std::pin::pin!(serving);
     let served = tokio::select! {
         served = serving.as_mut() => served,
-        () = closing.cancelled() => {
+        () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

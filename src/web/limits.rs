@@ -1,28 +1,33 @@
-//! [`FailureLimiter`]: slows down whoever guesses keys. Never stands in the way of a good key.
+//! [`AddressBuckets`]: how often something may happen from one address.
 
 use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::ClientAddress;
 use crate::rate::{Rate, TokenBucket};
 
-/// Failed attempts per [network](ClientAddress::network).
-#[derive(Debug, Default)]
-pub struct FailureLimiter {
+/// A bucket for each [network](super::ClientAddress::network) that has taken something lately.
+#[derive(Debug)]
+pub struct AddressBuckets {
+    rate: Rate,
     addresses: Mutex<HashMap<IpAddr, TokenBucket>>,
 }
 
-impl FailureLimiter {
-    /// Attempts that may fail at once, because a deploy with a wrong key should still see why; then one in two seconds,
-    /// with which guessing a key of 32 random characters outlasts the shop.
-    const FAILURES: Rate = Rate { burst: 10.0, per_sec: 0.5 };
+impl AddressBuckets {
+    /// Attempts with a wrong key that are answered as such: enough at once for a deploy with a wrong key to see why;
+    /// then one in two seconds, with which guessing a key of 32 random characters outlasts the shop.
+    pub const WRONG_KEYS: Rate = Rate { burst: 10.0, per_sec: 0.5 };
     /// Addresses remembered. When full, those with nothing to remember go.
     const ADDRESSES_MAX: usize = 10_000;
 
-    /// Notes a failed attempt; `Err`: too many, with the time until the next is welcome.
-    pub fn failed(&self, client: ClientAddress, now: Instant) -> Result<(), Duration> {
+    /// Buckets of that kind.
+    pub fn new(rate: Rate) -> Self {
+        Self { rate, addresses: Mutex::default() }
+    }
+
+    /// Takes one token of this network; `Err`: there is none, with the time until there is one.
+    pub fn take(&self, network: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut addresses = self.addresses.lock();
         if addresses.len() >= Self::ADDRESSES_MAX {
             addresses.retain(|_, bucket| !bucket.is_full(now));
@@ -31,28 +36,32 @@ impl FailureLimiter {
                 addresses.clear();
             }
         }
-        let bucket =
-            addresses.entry(client.network()).or_insert_with(|| TokenBucket::new(Self::FAILURES, now));
-        bucket.take(now)
+        addresses.entry(network).or_insert_with(|| TokenBucket::new(self.rate, now)).take(now)
+    }
+
+    /// Whether this network has no token left.
+    pub fn is_spent(&self, network: IpAddr, now: Instant) -> bool {
+        self.addresses.lock().get(&network).is_some_and(|bucket| bucket.is_spent(now))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::ClientAddress;
 
     #[test]
     fn a_burst_is_forgiven_slowly_and_per_network() {
-        let limiter = FailureLimiter::default();
+        let limiter = AddressBuckets::new(AddressBuckets::WRONG_KEYS);
         let now = Instant::now();
-        let client = |address: &str| ClientAddress::new(address.parse().unwrap());
+        let client = |address: &str| ClientAddress::new(address.parse().unwrap()).network();
         let (one, neighbour, stranger) =
             (client("2001:db8::1"), client("2001:db8::ffff"), client("2001:db8:0:1::1"));
         for _ in 0..10 {
-            assert_eq!(limiter.failed(one, now), Ok(()));
+            assert_eq!(limiter.take(one, now), Ok(()));
         }
-        assert_eq!(limiter.failed(neighbour, now), Err(Duration::from_secs(2)));
-        assert_eq!(limiter.failed(stranger, now), Ok(()));
-        assert_eq!(limiter.failed(one, now + Duration::from_secs(2)), Ok(()));
+        assert_eq!(limiter.take(neighbour, now), Err(Duration::from_secs(2)));
+        assert_eq!(limiter.take(stranger, now), Ok(()));
+        assert_eq!(limiter.take(one, now + Duration::from_secs(2)), Ok(()));
     }
 }

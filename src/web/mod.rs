@@ -11,7 +11,7 @@ mod visitor;
 pub use auth::{ApiKeys, has_key_in_url, presented_key};
 pub use client::{ClientAddress, TrustedProxies};
 pub use jwt::{JwtKeys, Unauthorized};
-pub use limits::FailureLimiter;
+pub use limits::AddressBuckets;
 pub use origin::Origins;
 pub use problem::{FieldError, Problem, RefusedWith};
 pub use visitor::{Authenticator, Visitor, presented_token};

@@ -188,6 +188,11 @@ impl Problem {
             .retry(retry_after)
     }
 
+    /// More than one client may send.
+    pub fn too_many_messages(retry_after: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many messages").retry(retry_after)
+    }
+
     /// More than can be served now.
     pub fn overloaded(retry_after: Duration) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests at once")

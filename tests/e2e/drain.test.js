@@ -87,32 +87,43 @@ test('it serves on while load balancers learn of it, then closes one after the o
   for (const { reason } of ends) assert.ok(['transport close', 'transport error'].includes(reason), reason);
 });
 
-test('once it closes it takes nothing more in, says so on connections that are kept, and ends polls and streams', async t => {
+test('once it closes it takes nothing more in, and says so on connections that are kept', async t => {
   const gateway = await Gateway.start({ DRAIN_DELAY_MS: '0', DRAIN_SPREAD_MS: '4000' });
   t.after(() => gateway.kill());
-  // The first to come is the first to go; the last stays until the end.
-  const polling = await request(gateway, '/socket.io/?EIO=4&transport=polling');
-  const poll = `/socket.io/?EIO=4&transport=polling&sid=${JSON.parse(polling.text.slice(1)).sid}`;
-  await request(gateway, poll, { method: 'POST', body: '40' });
-  await request(gateway, poll);
-  const asked = [keep(t, gateway), keep(t, gateway), keep(t, gateway), keep(t, gateway)];
+  const asked = [keep(t, gateway), keep(t, gateway), keep(t, gateway)];
   for (const kept of asked) await kept.get('/health/live');
-  const last = await connect(t, gateway);
+  // Two sessions: one to go at half time, one at the end.
+  const clients = [await connect(t, gateway), await connect(t, gateway)];
   const ended = gateway.stop();
-  await until(() => gateway.output.includes('closing') || pause(200).then(() => true), 'the drain');
+  await within(clients[0].disconnected, 'the first close');
 
-  const answers = await Promise.allSettled([asked[0].post(price('p1', 1)), asked[1].get('/socket.io/?EIO=4&transport=polling'),
-    asked[2].get(streamPath(['p1'])), asked[3].get(poll)]);
-  const [posted, handshake, stream, polled] = answers.map(answer => answer.value);
-  // Idle connections may have been closed a moment before; what is answered is answered so.
-  if (posted) assert.deepEqual([posted.status, JSON.parse(posted.text).code, posted.headers['retry-after']], [503, 'draining', '1']);
-  if (handshake) assert.equal(handshake.status, 503);
-  if (stream) assert.deepEqual([stream.status, stream.headers['content-type']], [200, 'text/event-stream']);
-  if (polled) assert.ok([200, 400].includes(polled.status));
+  const [posted, handshake, stream] = await Promise.all([asked[0].post(price('p1', 1)),
+    asked[1].get('/socket.io/?EIO=4&transport=polling'), asked[2].get(streamPath(['p1']))]);
+  assert.deepEqual([posted.status, JSON.parse(posted.text).code, posted.headers['retry-after']], [503, 'draining', '1']);
+  assert.deepEqual([handshake.status, JSON.parse(handshake.text).code], [503, 'draining']);
+  assert.deepEqual([stream.status, stream.headers['content-type']], [200, 'text/event-stream'], 'EventSource dies of anything else');
+  assert.equal(posted.headers.connection, 'close');
   const knock = new Raw(t, gateway);
   await within(knock.closed, 'a new connection to be refused');
-  await within(last.disconnected, 'the last close');
+  assert.equal(knock.text, '');
+  await within(clients[1].disconnected, 'the last close');
   await ended;
+});
+
+test('clients that poll are closed one after the other as well', async t => {
+  const gateway = await Gateway.start({ BATCH_WINDOW_MS: '50', DRAIN_DELAY_MS: '0', DRAIN_SPREAD_MS: '3000' });
+  t.after(() => gateway.kill());
+  const clients = await Promise.all(Array.from({ length: 10 }, () => connect(t, gateway, { road: 'polling' })));
+  await Promise.all(clients.map(client => client.join('p1')));
+  await notify(gateway, price('p1', 1));
+  for (const client of clients) await client.nextBatch('p1');   // Each polls again right now.
+  const start = performance.now();
+  const ended = gateway.stop();
+  const at = await Promise.all(clients.map(client => client.disconnected.then(() => performance.now() - start)));
+  await ended;
+  at.sort((a, b) => a - b);
+  assert.ok(at[4] > 700, `half of them within ${at[4]} ms`);
+  assert.ok(at[9] > 2_000, `all of them within ${at[9]} ms`);
 });
 
 test('a poll that waits is answered with the word to open a new session', async t => {

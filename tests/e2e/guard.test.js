@@ -1,5 +1,6 @@
 // Connections that want to hold the gateway up: every one of them ends, and nobody else notices.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 
 import { connect } from './support/client.js';
@@ -28,7 +29,7 @@ async function publishUntilFull(gateway, product, transport) {
     const answer = await post(gateway, { events: Array(10).fill({ productId: product, type: 'price_update', data }) });
     assert.equal(answer.status, 202);
     return await figure(gateway, `shelfcast_delivery_errors_total{transport="${transport}",reason="full"}`) > 0
-      || await cut(gateway, 'write') > 0;
+      || await cut(gateway, 'write') > 0 || (await gateway.health()).connections === 0;
   }, 'a full queue', 60_000);
 }
 
@@ -148,6 +149,92 @@ async function openPolling(gateway) {
   return sid;
 }
 
+describe('who reads slowly but steadily', () => {
+  test('is not cut, however little it takes at a time', async t => {
+    // Goal: a phone on a bad line stays. Method: 24 kB/s for three times the deadline, with more than that to read. (Slower
+    // cannot be tried here: over loopback the kernel opens a closed window only for 64 KB or more at a time.)
+    const gateway = await Gateway.start({ BATCH_WINDOW_MS: '100' });
+    t.after(() => gateway.stop());
+    const raw = new Raw(t, gateway);
+    raw.write('GET /api/events?products=hot HTTP/1.1\r\nHost: x\r\n\r\n');
+    await raw.until(text => text.includes('retry:'), 'the first block');
+    raw.socket.pause();
+    const reading = setInterval(() => raw.socket.read(6_000), 250);
+    t.after(() => clearInterval(reading));
+    const data = { newPrice: 1, padding: 'x'.repeat(10_000) };
+    for (let secs = 0; secs < 30; secs += 1) {
+      for (let i = 0; i < 4; i += 1) await post(gateway, { productId: 'hot', type: 'price_update', data });
+      await pause(1_000);
+      assert.ok(!raw.isClosed, `cut after ${secs} s`);
+    }
+    assert.equal(await cut(gateway, 'write'), 0);
+    assert.equal((await gateway.health()).rooms.totalSubscribers, 1);
+  });
+});
+
+describe('a session that is ended', () => {
+  const upgrade = key => `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n`;
+  const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+
+  test('is ended on the WebSocket it is on, whatever else it has asked for', async t => {
+    const gateway = await Gateway.start();
+    t.after(() => gateway.stop());
+    const sid = await openPolling(gateway);
+    const path = `/socket.io/?EIO=4&transport=websocket&sid=${sid}`;
+    const raw = new Raw(t, gateway).write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${upgrade(KEY)}\r\n`);
+    await raw.until(text => text.includes('\r\n\r\n'), 'the upgrade');
+    raw.write(frame('2probe'));
+    await raw.until(text => text.includes('3probe'), 'the probe');
+    raw.write(frame('5'));
+    const second = new Raw(t, gateway).write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${upgrade(KEY)}\r\n`);
+    assert.match(await second.until(text => text.includes('\r\n\r\n'), 'the refusal'), /^HTTP\/1.1 400 /);
+    raw.write(Buffer.concat(Array.from({ length: 700 }, () => frame('42["ping"]'))));
+    await within(raw.closed, 'the end of the connection');
+  });
+
+  test('takes no connection with it that others may use', async t => {
+    // Goal: what a proxy shares among clients outlives each of them. Method: a handshake to poll that pretends to upgrade.
+    const gateway = await Gateway.start();
+    t.after(() => gateway.stop());
+    const shared = new Raw(t, gateway);
+    shared.write(`GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`);
+    const text = await shared.until(text => /"sid":"[^"]+".*}/.test(text), 'the handshake');
+    const [, sid] = /"sid":"([^"]+)"/.exec(text);
+    const poll = `/socket.io/?EIO=4&transport=polling&sid=${sid}`;
+    const pings = Array(700).fill('42["ping"]').join('\x1e');
+    await request(gateway, poll, { method: 'POST', body: '40' });
+    await until(async () => (await gateway.health()).connections === 1, 'the session');
+    await request(gateway, poll, { method: 'POST', body: pings });
+    await until(async () => await cut(gateway, 'abuse') === 1, 'the end of the session');
+    shared.text = '';
+    shared.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
+    await shared.until(text => text.includes('live'), 'the next answer');
+  });
+});
+
+describe('what is asked for again and again', () => {
+  test('is not kept for a client that does not read', async t => {
+    // Goal: a few bytes of asking do not become megabytes of answers. Method: the same replay 400 times, without reading.
+    const gateway = await Gateway.start({ BATCH_WINDOW_MS: '0' });
+    t.after(() => gateway.stop());
+    const data = { newPrice: 1, padding: 'x'.repeat(1_000) };
+    const { cursor } = (await post(gateway, price('p1', 0))).json;
+    await post(gateway, { events: Array(150).fill({ productId: 'p1', type: 'price_update', data }) });
+    const before = memoryMb(gateway);
+    const raws = await Promise.all(Array.from({ length: 20 }, () => openWebSocket(t, gateway)));
+    for (const raw of raws) {
+      raw.socket.pause();
+      raw.write(Buffer.concat(Array.from({ length: 400 }, () => frame(`42["request_sync","p1","${cursor}"]`))));
+    }
+    await pause(3_000);
+    const more = memoryMb(gateway) - before;
+    assert.ok(more < 100, `${more} MB for 20 clients`);
+  });
+});
+
+/** Resident memory of the gateway. */
+const memoryMb = gateway => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))[1]) / 1024;
+
 describe('a flood of connections', () => {
   test('finds every place for clients taken, is told when to come again, and publishers are served', async t => {
     const gateway = await Gateway.start({ MAX_CONNECTIONS: '2' });
@@ -178,6 +265,24 @@ describe('a flood of connections', () => {
     const more = [1, 2, 3].map(() => new Raw(t, gateway, from));
     await within(Promise.any(more.map(raw => raw.closed)), 'the end of a connection too many');
     await connect(t, gateway);
+  });
+
+  test('that has asked once and is kept gives way to those who ask now', async t => {
+    const gateway = await Gateway.start({ MAX_CONNECTIONS: '10' });
+    t.after(() => gateway.stop());
+    const kept = Array.from({ length: 266 }, () => new Raw(t, gateway).write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'));
+    await Promise.all(kept.map(raw => raw.until(text => text.includes('live'), 'the answer').catch(() => {})));
+    await pause(2_000);   // The look that finds them idle.
+    for (let i = 0; i < 20; i += 1) assert.equal((await post(gateway, price('p1', i))).status, 202);
+    assert.ok(await cut(gateway, 'room') > 0);
+  });
+
+  test('of sessions that never connect gives way to clients that do', async t => {
+    const gateway = await Gateway.start({ MAX_CONNECTIONS: '20' });
+    t.after(() => gateway.stop());
+    for (let i = 0; i < 20; i += 1) assert.equal((await request(gateway, '/socket.io/?EIO=4&transport=polling')).status, 200);
+    for (let i = 0; i < 10; i += 1) await connect(t, gateway);
+    assert.equal((await gateway.health()).connections, 10);
   });
 
   test('that asks nothing loses its oldest connections to those who ask', async t => {

@@ -3,7 +3,11 @@
 //! It lets sessions in or not, gives each its [`Link`], and answers for sessions that were ended. What the packets say is
 //! not read here.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, to_bytes},
@@ -11,21 +15,24 @@ use axum::{
     http::{
         HeaderMap, HeaderValue, Method, StatusCode, Uri,
         header::{
-            CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+            CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, REFERRER_POLICY, SEC_WEBSOCKET_KEY,
+            SEC_WEBSOCKET_VERSION, UPGRADE,
         },
     },
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use hyper::upgrade::OnUpgrade;
+use parking_lot::Mutex;
 use serde::Deserialize;
 
 use super::{
-    PATH,
+    MESSAGE_BYTES_MAX, PATH,
     link::{Link, Links},
 };
 use crate::{
-    fanout::Hub,
-    net::Connection,
+    fanout::{Hub, NotAdmitted},
+    net::{Connection, NoSeat},
     web::{ClientAddress, Problem},
 };
 
@@ -34,31 +41,40 @@ use crate::{
 pub struct Door {
     hub: Arc<Hub>,
     links: Arc<Links>,
+    /// Sessions in the order they came, those that have not connected to the namespace among them.
+    newcomers: Arc<Mutex<Newcomers>>,
 }
 
+type Newcomers = VecDeque<Weak<Link>>;
+
+/// When a client that posts too much is to go on.
+const POST_RETRY: Duration = Duration::from_secs(1);
 /// Bytes of the library's answer to a handshake: a session id and four numbers.
 const OPEN_BYTES_MAX: usize = 4 * 1024;
 
 /// The middleware. It stands around the library's layer.
 pub async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let ours = request.uri().path().strip_prefix(PATH).is_some_and(|p| p.is_empty() || p.starts_with('/'));
-    if !ours {
+    if !is_ours(request.uri()) {
         return next.run(request).await;
     }
-    match session_id(request.uri()) {
+    let mut response = match session_id(request.uri()) {
         None => door.open(request, next).await.unwrap_or_else(IntoResponse::into_response),
         Some(sid) => match door.links.get(sid) {
             Some(link) => proceed(&link, request, next).await,
             // The library says so in its own words.
             None => next.run(slim(request)).await,
         },
-    }
+    };
+    // A session id is as good as a password for as long as the session lives.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 impl Door {
     /// A door to this hub.
     pub fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, links: Arc::default() }
+        Self { hub, links: Arc::default(), newcomers: Arc::default() }
     }
 
     /// A handshake.
@@ -67,12 +83,47 @@ impl Door {
             return Ok(next.run(slim(request)).await);
         }
         let address = request.extensions().get::<ClientAddress>().map(|address| address.network());
-        let seat = self.hub.admit(address)?;
-        let link = Link::new(seat, connection(&request).filter(|_| is_upgrade(&request)));
+        let seat = match self.hub.admit(address) {
+            Err(NotAdmitted::NoSeat(NoSeat::Full)) if self.make_room() => self.hub.admit(address),
+            seat => seat,
+        };
+        let link = Link::new(Some(seat?));
+        self.remember(&link);
+        let websocket = websocket(&request);
         let mut request = slim(request);
         request.extensions_mut().insert(Arc::clone(&link));
         let response = next.run(request).await;
-        if response.status() == StatusCode::OK { Ok(self.list(&link, response).await) } else { Ok(response) }
+        match response.status() {
+            StatusCode::OK => {
+                self.hub.admitted(address);
+                Ok(self.list(&link, response).await)
+            }
+            StatusCode::SWITCHING_PROTOCOLS => {
+                self.hub.admitted(address);
+                websocket.into_iter().for_each(|connection| link.carry(connection));
+                Ok(response)
+            }
+            // Not a handshake.
+            _ => Ok(response),
+        }
+    }
+
+    /// Keeps who has not connected within reach. As the library ends those that never do, this holds a few seconds' worth.
+    fn remember(&self, link: &Arc<Link>) {
+        let mut newcomers = self.newcomers.lock();
+        while newcomers.front().is_some_and(|link| link.upgrade().is_none_or(|link| link.is_connected())) {
+            newcomers.pop_front();
+        }
+        newcomers.push_back(Arc::downgrade(link));
+    }
+
+    /// Ends the session that has kept itself to itself for longest, if there is one: a client connects to the namespace
+    /// at once, one that only takes places never does.
+    fn make_room(&self) -> bool {
+        let mut newcomers = self.newcomers.lock();
+        std::iter::from_fn(|| newcomers.pop_front())
+            .filter_map(|link| link.upgrade())
+            .any(|link| link.end_unconnected())
     }
 
     /// Reads the session id out of the answer to a polling handshake.
@@ -101,21 +152,31 @@ async fn proceed(link: &Arc<Link>, request: Request, next: Next) -> Response {
     if link.is_ended() {
         return unknown_session();
     }
-    if is_upgrade(&request) {
-        let connection = connection(&request);
+    if let Some(connection) = websocket(&request) {
+        // The library answers a second one as well, and drops it; the first must stay the one that can be ended.
+        if link.is_carried() {
+            return bad_request();
+        }
         let response = next.run(slim(request)).await;
-        if let (StatusCode::SWITCHING_PROTOCOLS, Some(connection)) = (response.status(), connection) {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             link.carry(connection);
         }
         return response;
     }
     if request.method() != Method::GET {
+        let bytes = body_bytes(&request);
+        if !link.limits().post(bytes) {
+            return Problem::too_many_messages(POST_RETRY).into_response();
+        }
         return next.run(request).await;
     }
     // Whatever the poll has to bring goes first.
     tokio::select! {
         biased;
-        response = next.run(request) => response,
+        response = next.run(request) => {
+            link.polled();
+            response
+        }
         () = link.ended() => unknown_session(),
     }
 }
@@ -126,15 +187,36 @@ fn unknown_session() -> Response {
     (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
+/// What the library says of a request it cannot make sense of.
+fn bad_request() -> Response {
+    let body = r#"{"code":3,"message":"Bad request"}"#;
+    (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Whether a request belongs to a session: that goes on where it is, also while this process is on its way out.
+pub fn is_of_session(uri: &Uri) -> bool {
+    is_ours(uri) && session_id(uri).is_some()
+}
+
+fn is_ours(uri: &Uri) -> bool {
+    uri.path().strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The length of a body as its head tells it; where it does not, as long as it may be.
+fn body_bytes(request: &Request) -> usize {
+    let told = request.headers().get(CONTENT_LENGTH).and_then(|told| told.to_str().ok()?.parse().ok());
+    told.unwrap_or(MESSAGE_BYTES_MAX)
+}
+
 fn session_id(uri: &Uri) -> Option<&str> {
     uri.query()?.split('&').find_map(|pair| pair.strip_prefix("sid="))
 }
 
-fn is_upgrade(request: &Request) -> bool {
-    request.headers().contains_key(SEC_WEBSOCKET_KEY)
-}
-
-fn connection(request: &Request) -> Option<Connection> {
+/// The connection of a request that turns it into a WebSocket. Others share theirs with whatever comes after them, and
+/// through a proxy with other clients: those are never a session's own.
+fn websocket(request: &Request) -> Option<Connection> {
+    request.extensions().get::<OnUpgrade>()?;
+    request.headers().get(SEC_WEBSOCKET_KEY)?;
     request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone())
 }
 

@@ -21,21 +21,21 @@ use crate::{
 /// One socket. It holds the socket, and the socket never holds it, so that neither keeps the other alive.
 pub(super) struct SocketLane {
     socket: SocketRef,
-    link: Option<Arc<Link>>,
+    link: Arc<Link>,
     /// Set by the connect handler. The library answers the client's CONNECT before it marks the socket connected;
     /// until the handler has run, a closed socket is one that is not open yet.
     greeted: Arc<AtomicBool>,
 }
 
 impl SocketLane {
-    pub(super) fn new(socket: SocketRef, link: Option<Arc<Link>>, greeted: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(socket: SocketRef, link: Arc<Link>, greeted: Arc<AtomicBool>) -> Self {
         Self { socket, link, greeted }
     }
 
     /// Does something with the WebSocket's connection; a session that polls has none, or not yet.
     fn with_websocket<T>(&self, act: impl FnOnce(&Connection) -> T) -> Option<T> {
-        let link = self.link.as_ref().filter(|_| self.socket.transport_type() == TransportType::Websocket);
-        link.and_then(|link| link.with_connection(act))
+        let carried = self.socket.transport_type() == TransportType::Websocket;
+        if carried { self.link.with_connection(act) } else { None }
     }
 
     fn emit(&self, event: &'static str, payload: &(impl Serialize + ?Sized)) -> Delivery {
@@ -68,12 +68,18 @@ impl Lane for SocketLane {
     }
 
     fn frame(&self, parcel: &Parcel, _complete: bool) -> Delivery {
-        if self.with_websocket(Connection::is_stalled).unwrap_or(false) {
+        let json = parcel.frame.json();
+        if self.with_websocket(Connection::is_full).unwrap_or_else(|| self.link.is_full()) {
             return Delivery::Full;
         }
-        let sent = self.emit("batched_product_update", parcel.frame.json());
-        if sent == Delivery::Sent {
-            self.with_websocket(|connection| connection.expect_write(parcel.flushed));
+        let noted =
+            self.with_websocket(|connection| connection.expect_write(parcel.flushed, json.get().len()));
+        let sent = self.emit("batched_product_update", json);
+        if noted.is_none() && sent == Delivery::Sent {
+            self.link.queued(json.get().len());
+        }
+        if noted == Some(true) && sent != Delivery::Sent {
+            self.with_websocket(Connection::expect_none);
         }
         sent
     }
@@ -92,11 +98,11 @@ impl Lane for SocketLane {
     }
 
     fn close(&self) {
-        self.link.iter().for_each(|link| link.close());
+        self.link.close();
     }
 
     fn cut(&self) {
-        self.link.iter().for_each(|link| link.cut());
+        self.link.cut();
     }
 
     fn is_gone(&self) -> bool {

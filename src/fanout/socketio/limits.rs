@@ -1,4 +1,4 @@
-//! How much one socket may ask: checked before its packet is read any further (contract section 8).
+//! How much one session may ask: checked before its packet is read any further (contract section 8).
 
 use std::sync::Arc;
 
@@ -25,7 +25,12 @@ const ASKS: Rate = Rate { burst: 1_000.0, per_sec: 50.0 };
 /// Refusals for asking too much. A client with a loop in it is told a hundred times; then it is ended.
 const STRIKES: Rate = Rate { burst: 100.0, per_sec: 1.0 };
 
-/// What one socket may still do.
+/// Times that it connects to the namespace: once, and again when it shows a fresh token.
+const CONNECTS: Rate = Rate { burst: 10.0, per_sec: 0.2 };
+/// Bytes it posts when it polls; as much as over a WebSocket.
+const POSTED_BYTES: Rate = Rate { burst: 1024.0 * 1024.0, per_sec: 64.0 * 1024.0 };
+
+/// What one session may still do.
 #[derive(Debug)]
 pub(super) struct Limits(Mutex<Buckets>);
 
@@ -34,18 +39,40 @@ struct Buckets {
     messages: TokenBucket,
     asks: TokenBucket,
     strikes: TokenBucket,
+    connects: TokenBucket,
+    posted_bytes: TokenBucket,
 }
 
 impl Limits {
     pub(super) fn new(now: Instant) -> Self {
         let bucket = |rate| TokenBucket::new(rate, now);
-        let (messages, asks, strikes) = (bucket(MESSAGES), bucket(ASKS), bucket(STRIKES));
-        Self(Mutex::new(Buckets { messages, asks, strikes }))
+        Self(Mutex::new(Buckets {
+            messages: bucket(MESSAGES),
+            asks: bucket(ASKS),
+            strikes: bucket(STRIKES),
+            connects: bucket(CONNECTS),
+            posted_bytes: bucket(POSTED_BYTES),
+        }))
     }
 
     /// Whether one more product may be asked about.
     pub(super) fn ask(&self) -> bool {
         self.0.lock().asks.take(Instant::now()).is_ok()
+    }
+
+    /// Whether it may connect to the namespace once more.
+    pub(super) fn connect(&self) -> bool {
+        self.0.lock().connects.take(Instant::now()).is_ok()
+    }
+
+    /// Whether it may post a body of that many bytes.
+    pub(super) fn post(&self, bytes: usize) -> bool {
+        let (mut buckets, now) = (self.0.lock(), Instant::now());
+        let may = !buckets.posted_bytes.is_spent(now);
+        if may {
+            buckets.posted_bytes.spend(bytes as f64, now);
+        }
+        may
     }
 
     /// Whether one more message may be served; `Err`: no, and whether the client may go on at all.
@@ -84,7 +111,7 @@ impl FromMessageParts<LocalAdapter> for Permit {
         ack_id: &Option<i64>,
     ) -> Result<Self, NoPermit> {
         let session = socket.extensions.get::<Arc<Session>>().ok_or(NoPermit)?;
-        match session.limits.message(Instant::now()) {
+        match session.link.limits().message(Instant::now()) {
             Ok(()) => return Ok(Self),
             Err(Abuse::Told) => {
                 let refusal = Refusal {
@@ -125,6 +152,13 @@ mod tests {
         for tick in 0..10_000 {
             assert_eq!(limits.message(start + Duration::from_millis(20) * tick), Ok(()));
         }
+    }
+
+    #[test]
+    fn what_is_posted_is_counted_in_bytes() {
+        let limits = Limits::new(Instant::now());
+        let posted = (0..1_000).take_while(|_| limits.post(16 * 1024)).count();
+        assert!((64..70).contains(&posted), "{posted}");
     }
 
     #[test]

@@ -3,12 +3,17 @@
 //! A session lives on one WebSocket, or on many requests that name it (long-polling). The link stands with the request
 //! that opened the session, which the library keeps for the session's life: it goes when the session goes.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::limits::Limits;
 use crate::net::{Connection, Seat};
 
 /// One session's way to its client.
@@ -19,7 +24,14 @@ pub(super) struct Link {
     ended: CancellationToken,
     /// Where requests find it, and under which session id.
     listed: OnceLock<(Arc<Links>, String)>,
-    _seat: Seat,
+    seat: Mutex<Option<Seat>>,
+    /// It has connected to the namespace.
+    connected: AtomicBool,
+    /// Bytes of batches queued since its last poll.
+    unpolled_bytes: AtomicUsize,
+    /// What its client may still do. They are the session's, so that a client that leaves and joins the namespace again
+    /// does not begin anew.
+    limits: Limits,
 }
 
 /// The sessions whose requests name them, by session id.
@@ -27,14 +39,69 @@ pub(super) struct Link {
 pub(super) struct Links(DashMap<String, Weak<Link>>);
 
 impl Link {
-    pub(super) fn new(seat: Seat, connection: Option<Connection>) -> Arc<Self> {
-        let (listed, ended) = (OnceLock::new(), CancellationToken::new());
-        Arc::new(Self { connection: Mutex::new(connection), ended, listed, _seat: seat })
+    pub(super) fn new(seat: Option<Seat>) -> Arc<Self> {
+        Arc::new(Self {
+            connection: Mutex::default(),
+            ended: CancellationToken::new(),
+            listed: OnceLock::new(),
+            seat: Mutex::new(seat),
+            connected: AtomicBool::new(false),
+            unpolled_bytes: AtomicUsize::new(0),
+            limits: Limits::new(Instant::now()),
+        })
+    }
+
+    /// Its client has said more than that it is there.
+    pub(super) fn connected(&self) {
+        self.connected.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    /// Ends it if its client has only said that it is there.
+    pub(super) fn end_unconnected(&self) -> bool {
+        let idle = !self.is_connected() && !self.is_ended();
+        if idle {
+            self.cut();
+        }
+        idle
+    }
+
+    /// Whether its client does not poll, and anything queued to it would only take memory.
+    pub(super) fn is_full(&self) -> bool {
+        const UNPOLLED_BYTES_MAX: usize = 1024 * 1024;
+        self.unpolled_bytes.load(Ordering::Relaxed) > UNPOLLED_BYTES_MAX
+    }
+
+    /// A batch of that many bytes was queued to a client that polls.
+    pub(super) fn queued(&self, bytes: usize) {
+        self.unpolled_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A poll was answered.
+    pub(super) fn polled(&self) {
+        self.unpolled_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// What its client may still do.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The session's WebSocket is on this connection from here on.
     pub(super) fn carry(&self, connection: Connection) {
-        *self.connection.lock() = Some(connection);
+        *self.connection.lock() = Some(connection.clone());
+        // Asked after it is stored: either this finds the end, or the end finds the connection.
+        if self.is_ended() {
+            connection.close();
+        }
+    }
+
+    /// Whether a WebSocket carries it, or is about to.
+    pub(super) fn is_carried(&self) -> bool {
+        self.connection.lock().is_some()
     }
 
     /// Does something with the connection that carries it, if one does.
@@ -44,14 +111,20 @@ impl Link {
 
     /// Ends the session: a WebSocket after what is being written, a poll with its next request.
     pub(super) fn close(&self) {
-        self.ended.cancel();
+        self.end();
         self.with_connection(Connection::close);
     }
 
     /// Ends the session at once, also if its client reads nothing.
     pub(super) fn cut(&self) {
-        self.ended.cancel();
+        self.end();
         self.with_connection(Connection::cut);
+    }
+
+    fn end(&self) {
+        self.ended.cancel();
+        // The library may keep a session that polls until its heartbeat; its place is free from here on.
+        self.seat.lock().take();
     }
 
     pub(super) fn is_ended(&self) -> bool {

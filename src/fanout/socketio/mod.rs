@@ -32,12 +32,10 @@ use socketioxide::{
     socket::DisconnectReason,
 };
 
-use tokio::time::Instant;
-
-pub use self::door::{Door, guard};
+pub use self::door::{Door, guard, is_of_session};
 use self::{
     lane::SocketLane,
-    limits::{Limits, Permit},
+    limits::Permit,
     link::Link,
     requests::Request,
     wire::{Args, Connected, FEATURES},
@@ -64,9 +62,7 @@ struct Session {
     waiting: AtomicBool,
     /// The connect handler has run.
     greeted: Arc<AtomicBool>,
-    limits: Limits,
-    /// `None` only where the door was left out.
-    link: Option<Arc<Link>>,
+    link: Arc<Link>,
 }
 
 /// The layer that serves `/socket.io/`, and the handle that closes it.
@@ -96,6 +92,13 @@ fn admit(
     socket: &SocketRef,
     auth: Option<Value>,
 ) -> Result<(), Unauthorized> {
+    // Without the door, which only a test leaves out, nobody finds the session to end it.
+    let link = socket.req_parts().extensions.get::<Arc<Link>>().cloned().unwrap_or_else(|| Link::new(None));
+    if !link.limits().connect() {
+        hub.cut_session("abuse", || link.cut());
+        return Err(Unauthorized);
+    }
+    link.connected();
     let visitor = authenticator.admit(token(auth.as_ref())).inspect_err(|_| hub.refused("unauthorized"))?;
     let features = auth.as_ref().and_then(|a| a.get("features")).and_then(Value::as_array);
     let announced = features.is_some_and(|names| names.iter().any(|name| name == "resync"));
@@ -106,8 +109,7 @@ fn admit(
         subscriber: OnceLock::new(),
         waiting: AtomicBool::new(false),
         greeted: Arc::default(),
-        limits: Limits::new(Instant::now()),
-        link: socket.req_parts().extensions.get::<Arc<Link>>().cloned(),
+        link,
     });
     socket.extensions.insert(Arc::clone(&session));
     let leaving = Arc::clone(&session);
@@ -188,7 +190,7 @@ impl Session {
     /// This connection's subscriber; made when it is first needed.
     fn subscriber(&self, socket: &SocketRef) -> SubscriberId {
         *self.subscriber.get_or_init(|| {
-            let lane = SocketLane::new(socket.clone(), self.link.clone(), Arc::clone(&self.greeted));
+            let lane = SocketLane::new(socket.clone(), Arc::clone(&self.link), Arc::clone(&self.greeted));
             self.hub.connect(Box::new(lane), self.announced, self.visitor.expires_at()).id()
         })
     }
@@ -204,7 +206,7 @@ impl Session {
     fn cut(&self) {
         match self.subscriber.get() {
             Some(id) => self.hub.cut(*id, "abuse"),
-            None => self.link.iter().for_each(|link| link.cut()),
+            None => self.hub.cut_session("abuse", || self.link.cut()),
         }
     }
 

@@ -134,7 +134,7 @@ impl Request {
                 return None;
             }
         };
-        if !self.session.limits.ask() {
+        if !self.session.link.limits().ask() {
             self.refuse(Code::RateLimited, Some(id.as_str()));
             self.answer(&SyncAck::Refused { ok: false, code: Code::RateLimited });
             return None;
@@ -178,7 +178,7 @@ impl Request {
     }
 
     fn join(&self, id: &ProductId, since: Option<Since>) -> Result<Outcome, (String, Code)> {
-        if since.is_some() && !self.session.limits.ask() {
+        if since.is_some() && !self.session.link.limits().ask() {
             return Err((id.to_string(), Code::RateLimited));
         }
         self.session.hub.join(&self.subscriber, id, since, IfAhead::Wait).map_err(|error| match error {
