@@ -28,7 +28,7 @@ impl Running {
         if let Ok(head) = self.gate.head().await {
             self.hub.index().wait_applied(head.position).await;
         }
-        self.hub.drain(config.spread).await;
+        self.hub.drain(config.spread, config.flush).await;
         self.stops.keep.cancel();
         self.tasks.stop();
         self.tasks.ended().await;

@@ -72,7 +72,7 @@ async fn serve(config: &Config) -> Result<(), String> {
         let drain = match signals.next().await {
             Told::Terminate => config.drain,
             // Whoever presses Ctrl-C has no load balancer that must learn of it first.
-            Told::Interrupt => DrainConfig::AT_ONCE,
+            Told::Interrupt => config.drain.at_once(),
         };
         tracing::info!(
             delay_ms = drain.delay.as_millis(),
@@ -95,12 +95,15 @@ fn fit_files(config: &mut Config) {
     };
     let wanted = config.hub.sessions_max;
     if !config.connections.fit_into(files, &mut config.hub) {
-        tracing::info!(
-            wanted,
-            files,
-            sessions = config.hub.sessions_max,
-            "fewer files may be open than MAX_CONNECTIONS needs (ulimit -n); taking as many clients as fit"
-        );
+        let sessions = config.hub.sessions_max;
+        let text =
+            "fewer files may be open than MAX_CONNECTIONS needs (ulimit -n); taking as many clients as fit";
+        // On the machine of a developer the default rarely fits, and nobody minds.
+        if config.origins.allow_localhost {
+            tracing::info!(wanted, files, sessions, "{text}");
+        } else {
+            tracing::warn!(wanted, files, sessions, "{text}");
+        }
     }
 }
 

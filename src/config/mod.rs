@@ -162,6 +162,7 @@ impl Config {
             claim_ttl_secs: claim_ttl_secs?,
             durability: durability?,
         };
+        let window = Duration::from_millis(window_ms?);
         let sessions_max = usize_of(sessions_max?);
         let per_address_max = Some(usize_of(per_address_max?)).filter(|max| *max > 0);
         let (batch_events_max, batch_bytes_max) = (usize_of(batch_events_max?), usize_of(batch_bytes_max?));
@@ -180,7 +181,7 @@ impl Config {
             },
             proxies: proxies?,
             batch: BatchConfig {
-                window: Duration::from_millis(window_ms?),
+                window,
                 events_max: batch_events_max,
                 bytes_max: batch_bytes_max,
                 edge: edge?,
@@ -206,6 +207,7 @@ impl Config {
             drain: DrainConfig {
                 delay: Duration::from_millis(drain_delay_ms?),
                 spread: Duration::from_millis(drain_spread_ms?),
+                flush: DrainConfig::flush_of(window),
             },
             log_filter: log_filter?,
             log_format: log_format?,

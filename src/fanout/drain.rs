@@ -20,12 +20,11 @@ struct Leaving {
 
 /// How often somebody's turn comes: a hundred turns even in a short spread.
 const TURN_EVERY: Duration = Duration::from_millis(20);
-/// How long a window or a slow client may hold up its turn. Who leaves before it was told resumes from before that.
-const WAIT_MAX: Duration = Duration::from_secs(2);
 
 impl Hub {
-    /// Ends every connection over `spread`. Call [`admit_no_more`](Self::admit_no_more) before.
-    pub async fn drain(&self, spread: Duration) {
+    /// Ends every connection over `spread`, each at most `flush` after its turn came: who leaves before it was told resumes
+    /// from before that. Call [`admit_no_more`](Self::admit_no_more) before.
+    pub async fn drain(&self, spread: Duration, flush: Duration) {
         let everyone = self.subscribers(|_| true);
         let (count, start) = (everyone.len(), Instant::now());
         tracing::info!(connections = count, spread_ms = spread.as_millis(), "closing every connection");
@@ -38,7 +37,7 @@ impl Hub {
             let gone = due(count, start.elapsed(), spread);
             let turn = gone.saturating_sub(count - staying.len());
             leaving.extend(staying.by_ref().take(turn).map(|subscriber| self.begin_leave(subscriber)));
-            leaving.retain(|leaving| !self.leave_if_flushed(leaving));
+            leaving.retain(|leaving| !self.leave_if_flushed(leaving, flush));
         }
         // Those who were being let in when the door was closed.
         for late in self.subscribers(|_| true) {
@@ -51,10 +50,10 @@ impl Hub {
         Leaving { subscriber, since: Instant::now(), stood: progress.epoch.at(progress.applied_n) }
     }
 
-    fn leave_if_flushed(&self, leaving: &Leaving) -> bool {
+    fn leave_if_flushed(&self, leaving: &Leaving, flush: Duration) -> bool {
         let covered = self.index.progress().covered();
         let flushed = covered.epoch != leaving.stood.epoch || covered.n >= leaving.stood.n;
-        let leaves = (flushed && leaving.subscriber.lane.is_flushed()) || leaving.since.elapsed() >= WAIT_MAX;
+        let leaves = (flushed && leaving.subscriber.lane.is_flushed()) || leaving.since.elapsed() >= flush;
         if leaves {
             self.let_go(&leaving.subscriber);
         }

@@ -278,7 +278,12 @@ impl World {
             Fault::Drain { down, lingers, delay, spread } => {
                 let place = dice.index(self.figures.pods);
                 let Some(pod) = self.take(place) else { return };
-                self.drain(&pod, DrainConfig { delay: ms(delay), spread: ms(spread) }, ms(lingers)).await;
+                self.drain(
+                    &pod,
+                    DrainConfig { delay: ms(delay), spread: ms(spread), ..DrainConfig::AT_ONCE },
+                    ms(lingers),
+                )
+                .await;
                 sleep(ms(down)).await;
                 self.start(place).await;
             }
