@@ -149,8 +149,8 @@ impl Connection {
     /// something waits for it, or far more waits than it takes.
     pub fn is_full(&self) -> bool {
         /// Longer than most networks take to find the way again; what a client misses by it, it is told.
-        const STALLED_AFTER: Duration = Duration::from_secs(3);
-        const BACKLOG_BYTES_MAX: u64 = 1024 * 1024;
+        const STALLED_AFTER: Duration = Duration::from_secs(2);
+        const BACKLOG_BYTES_MAX: u64 = 256 * 1024;
         let handed = self.0.handed_bytes.load(Ordering::Relaxed);
         let backlog = handed.saturating_sub(self.0.written_bytes.load(Ordering::Relaxed));
         backlog > BACKLOG_BYTES_MAX || self.is_blocked_for(STALLED_AFTER)

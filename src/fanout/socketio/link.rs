@@ -71,7 +71,7 @@ impl Link {
 
     /// Whether its client does not poll, and anything queued to it would only take memory.
     pub(super) fn is_full(&self) -> bool {
-        const UNPOLLED_BYTES_MAX: usize = 1024 * 1024;
+        const UNPOLLED_BYTES_MAX: usize = 256 * 1024;
         self.unpolled_bytes.load(Ordering::Relaxed) > UNPOLLED_BYTES_MAX
     }
 
