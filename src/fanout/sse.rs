@@ -215,6 +215,11 @@ impl StreamLane {
         Some(sent)
     }
 
+    /// Whether anything queued to it now would only take memory.
+    fn is_full(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_full)
+    }
+
     fn send(&self, block: Bytes) -> Delivery {
         match self.queue.try_send(block) {
             Ok(()) => Delivery::Sent,
@@ -231,7 +236,7 @@ impl Lane for StreamLane {
 
     fn frame(&self, parcel: &Parcel, complete: bool) -> Delivery {
         const EVENT: &str = "batched_product_update";
-        if self.connection.as_ref().is_some_and(Connection::is_full) {
+        if self.is_full() {
             return Delivery::Full;
         }
         let json = parcel.frame.json().get();
@@ -248,6 +253,10 @@ impl Lane for StreamLane {
 
     fn resync(&self, resync: &Resync, complete: bool) -> Delivery {
         const EVENT: &str = "resync_required";
+        // One word when it drains, not one for each look at the debt.
+        if self.is_full() {
+            return Delivery::Full;
+        }
         let json = json(resync);
         let id = complete.then_some(resync.cursor);
         let with_id = id.and_then(|id| self.tell(id, || block(Some(EVENT), Some(id), Some(&json))));

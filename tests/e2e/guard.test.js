@@ -127,6 +127,23 @@ describe('who does not read', { concurrency: true }, () => {
     assert.ok(took < 500 + 5_000, `${took} ms`);
   });
 
+  for (const transport of ['socketio', 'sse']) {
+    test(`over ${transport} and reads on in time is told once what it missed`, async t => {
+      const gateway = await Gateway.start({ BATCH_WINDOW_MS: '50' });
+      t.after(() => gateway.stop());
+      const raw = transport === 'sse' ? new Raw(t, gateway) : await openWebSocket(t, gateway, { auth: { features: ['resync'] } });
+      raw.write(transport === 'sse' ? 'GET /api/events?products=hot&features=resync HTTP/1.1\r\nHost: x\r\n\r\n' : frame('42["join_product","hot"]'));
+      await until(async () => (await gateway.health()).rooms.totalSubscribers === 1, 'the join');
+      raw.socket.pause();
+      await publishUntilFull(gateway, 'hot', transport);
+      await pause(3_000);   // A dozen looks at its debt.
+      raw.socket.resume();
+      await raw.until(text => text.includes('resync_required'), 'the word');
+      await pause(1_500);
+      assert.equal(raw.text.split('resync_required').length - 1, 1);
+    });
+  }
+
   test('over polling is told by its next request that its session has ended', async t => {
     const gateway = await Gateway.start({ BATCH_WINDOW_MS: '20' });
     t.after(() => gateway.stop());

@@ -38,6 +38,11 @@ impl SocketLane {
         if carried { self.link.with_connection(act) } else { None }
     }
 
+    /// Whether anything queued to it now would only take memory.
+    fn is_full(&self) -> bool {
+        self.with_websocket(Connection::is_full).unwrap_or_else(|| self.link.is_full())
+    }
+
     fn emit(&self, event: &'static str, payload: &(impl Serialize + ?Sized)) -> Delivery {
         match self.socket.emit(event, payload) {
             Ok(()) => Delivery::Sent,
@@ -69,7 +74,7 @@ impl Lane for SocketLane {
 
     fn frame(&self, parcel: &Parcel, _complete: bool) -> Delivery {
         let json = parcel.frame.json();
-        if self.with_websocket(Connection::is_full).unwrap_or_else(|| self.link.is_full()) {
+        if self.is_full() {
             return Delivery::Full;
         }
         let noted =
@@ -85,7 +90,8 @@ impl Lane for SocketLane {
     }
 
     fn resync(&self, resync: &Resync, _complete: bool) -> Delivery {
-        self.emit("resync_required", resync)
+        // One word when it drains, not one for each look at the debt.
+        if self.is_full() { Delivery::Full } else { self.emit("resync_required", resync) }
     }
 
     fn beat(&self, beat: Option<&PositionBeat>) -> Delivery {
