@@ -12,6 +12,7 @@ use super::{EXIT_USAGE, fail, say};
 use crate::{
     app::{App, answer_while_starting},
     config::{Config, DrainConfig, Values},
+    net,
     telemetry::{init_logs, watch_panics},
 };
 
@@ -51,9 +52,9 @@ pub(super) fn run(values: &Values) -> ExitCode {
 }
 
 async fn serve(config: &Config) -> Result<(), String> {
-    let listener = listen(config.listen).await?;
+    let listener = listen(config.listen)?;
     let admin = match config.admin {
-        Some(address) => Some(listen(address).await?),
+        Some(address) => Some(listen(address)?),
         None => None,
     };
     let mut signals = Signals::watch()?;
@@ -107,8 +108,8 @@ fn fit_files(config: &mut Config) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    net::listen(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => format!("{address} is in use already; choose another PORT"),
         _ => format!("cannot listen on {address}: {error}"),
     })

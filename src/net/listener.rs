@@ -1,9 +1,9 @@
 //! [`GuardedListener`]: accepts at a bounded pace, and wraps each stream. Serves nothing itself.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::Instant,
 };
 
@@ -30,6 +30,19 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// shorter than the quarter of an hour that is its default.
 #[cfg(target_os = "linux")]
 const UNREACHABLE_AFTER: Duration = Duration::from_secs(30);
+
+/// Connections that may wait in the kernel to be accepted; it takes fewer where `net.core.somaxconn` is less. With the usual
+/// 128 a storm of reconnections overflows it: clients then take themselves for connected, and wait for seconds.
+const BACKLOG: u32 = 4_096;
+
+/// Listens on `address`.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A gateway that is started again takes its port while connections of the one before still linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 impl GuardedListener {
     /// A pause after a failed accept. Failures that last (no file descriptors left) would otherwise spin.

@@ -16,6 +16,6 @@ pub use connection::Connection;
 pub use connections::{Connections, Owner};
 pub use deadlines::{Deadlines, Overdue};
 pub use guarded::Guarded;
-pub use listener::GuardedListener;
+pub use listener::{GuardedListener, listen};
 pub use seats::{NoSeat, Seat, Seats};
 pub use serve::{Stops, serve};
