@@ -360,6 +360,7 @@ impl Listener {
         if let Ok(true) = timeout(Self::CATCH_UP, took_over).await {
             tracing::info!("appending what the input channels bring");
             self.metrics.lease_held.set(1.0);
+            listening.saw_holder = true;
             self.holding.send_replace(Some(token));
             self.wake.notify_one();
         } else {
