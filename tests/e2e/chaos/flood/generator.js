@@ -27,7 +27,7 @@ export class Generator {
   #port;
   #requests;
   #batch;
-  #idle = [];
+  #idle = new Line();
   #sockets = new Set();
   #next = 0;
   #timer;
@@ -63,7 +63,7 @@ export class Generator {
 
   /** Requests leave at `rate` a second whatever comes back; with every connection busy one is left out, and counted. */
   openLoop(connections, rate) {
-    this.#onIdle = socket => this.#idle.push(socket);
+    this.#onIdle = socket => this.#idle.add(socket);
     this.#connect(connections);
     let last = performance.now();
     let due = 0;
@@ -85,9 +85,10 @@ export class Generator {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
+  /** The one that was idle for longest: publishers send in turn, rather than a few of them all the time. */
   #takeIdle() {
     for (;;) {
-      const socket = this.#idle.pop();
+      const socket = this.#idle.take();
       if (socket === undefined || !socket.destroyed) return socket;
     }
   }
@@ -147,5 +148,26 @@ export class Generator {
     if (status !== '503' && status !== '429') this.counts.otherAnswers += 1;
     else if (/\r\nretry-after: *\d+/i.test(head)) this.counts.refused += 1;
     else this.counts.withoutRetryAfter += 1;
+  }
+}
+
+/** First in, first out, however many wait. */
+class Line {
+  #items = [];
+  #first = 0;
+
+  add(item) {
+    this.#items.push(item);
+  }
+
+  take() {
+    const item = this.#items[this.#first];
+    if (item === undefined) return undefined;
+    this.#items[this.#first++] = undefined;
+    if (this.#first > 10_000) {
+      this.#items.splice(0, this.#first);
+      this.#first = 0;
+    }
+    return item;
   }
 }
