@@ -240,13 +240,14 @@ impl Lane for StreamLane {
             return Delivery::Full;
         }
         let json = parcel.frame.json().get();
-        let noted = self.connection.as_ref().is_some_and(|c| c.expect_write(parcel.flushed, json.len()));
+        let connection = self.connection.as_ref();
+        let noted = connection.map(|connection| connection.expect_write(parcel.flushed, json.len()));
         let id = parcel.frame.covered().filter(|_| complete);
         let with_id =
             id.and_then(|id| self.tell(id, || parcel.sse(|| block(Some(EVENT), Some(id), Some(json)))));
         let sent = with_id.unwrap_or_else(|| self.send(block(Some(EVENT), None, Some(json))));
-        if let Some(connection) = self.connection.as_ref().filter(|_| noted && sent != Delivery::Sent) {
-            connection.expect_none();
+        if let (Some((connection, first)), true) = (connection.zip(noted), sent != Delivery::Sent) {
+            connection.expect_none(first, json.len());
         }
         sent
     }

@@ -135,9 +135,13 @@ impl Connection {
         first
     }
 
-    /// It was not queued after all.
-    pub fn expect_none(&self) {
-        self.0.handed_over.take();
+    /// What [`expect_write`](Self::expect_write) noted, and answered `first`, was not queued after all.
+    pub fn expect_none(&self, first: bool, bytes: usize) {
+        if first {
+            self.0.handed_over.take();
+        }
+        let without = |handed: u64| Some(handed.saturating_sub(bytes as u64));
+        let _ = self.0.handed_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, without);
     }
 
     /// Whether something handed over has not been followed by a write yet.
@@ -305,5 +309,35 @@ impl Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Connection").field(&self.0.peer).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection() -> Connection {
+        Connection::new(([127, 0, 0, 1], 9).into(), Histogram::noop())
+    }
+
+    #[tokio::test]
+    async fn what_waits_unwritten_makes_a_connection_full() {
+        let connection = connection();
+        connection.expect_write(Instant::now(), 200 * 1024);
+        assert!(!connection.is_full());
+        connection.expect_write(Instant::now(), 100 * 1024);
+        assert!(connection.is_full());
+    }
+
+    #[tokio::test]
+    async fn what_was_not_queued_after_all_does_not() {
+        let connection = connection();
+        connection.expect_write(Instant::now(), 100 * 1024);
+        for _ in 0..10 {
+            let first = connection.expect_write(Instant::now(), 100 * 1024);
+            connection.expect_none(first, 100 * 1024);
+        }
+        assert!(!connection.is_full());
+        assert!(connection.owes_write(), "what was queued before is still to be written");
     }
 }

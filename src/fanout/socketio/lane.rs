@@ -77,14 +77,15 @@ impl Lane for SocketLane {
         if self.is_full() {
             return Delivery::Full;
         }
-        let noted =
-            self.with_websocket(|connection| connection.expect_write(parcel.flushed, json.get().len()));
+        let bytes = json.get().len();
+        let noted = self.with_websocket(|connection| connection.expect_write(parcel.flushed, bytes));
         let sent = self.emit("batched_product_update", json);
-        if noted.is_none() && sent == Delivery::Sent {
-            self.link.queued(json.get().len());
-        }
-        if noted == Some(true) && sent != Delivery::Sent {
-            self.with_websocket(Connection::expect_none);
+        match noted {
+            None if sent == Delivery::Sent => self.link.queued(bytes),
+            Some(first) if sent != Delivery::Sent => {
+                self.with_websocket(|connection| connection.expect_none(first, bytes));
+            }
+            _ => {}
         }
         sent
     }

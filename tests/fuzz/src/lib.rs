@@ -51,6 +51,8 @@ pub const TARGETS: &[Target] = &[
     Target::pure("channel", targets::channel::run),
     Target::pure("sse_query", targets::sse_query::run),
     Target::pure("sse_block", targets::sse_block::run),
+    Target::pure("token", targets::token::run),
+    Target::pure("forwarded", targets::forwarded::run),
     Target::service("socketio_text", targets::socketio_text::run),
     Target::service("polling", targets::polling::run),
     Target::service("http", targets::http::run),

@@ -39,6 +39,8 @@ every_input! {
     a_message_from_a_channel_is_events_or_a_dead_letter: "channel";
     a_subscription_names_each_product_once_or_is_refused: "sse_query";
     a_browser_reads_every_block_back_as_it_was_meant: "sse_block";
+    no_token_lets_anybody_in_without_the_key_or_for_longer_than_it_says: "token";
+    nobody_is_counted_under_an_address_a_stranger_wrote: "forwarded";
     no_websocket_message_panics_or_leaves_anything_behind: "socketio_text";
     no_polling_body_panics_or_leaves_anything_behind: "polling";
     no_bytes_on_a_connection_panic_or_leave_anything_behind: "http";

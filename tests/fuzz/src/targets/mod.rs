@@ -5,6 +5,7 @@
 pub mod channel;
 pub mod cursor;
 mod events;
+pub mod forwarded;
 pub mod http;
 pub mod notify;
 mod packets;
@@ -12,3 +13,4 @@ pub mod polling;
 pub mod socketio_text;
 pub mod sse_block;
 pub mod sse_query;
+pub mod token;
