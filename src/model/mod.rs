@@ -5,18 +5,25 @@
 //! This module does not decide anything about them: that is the stages' work.
 
 mod batch;
+mod decimal;
 mod entry;
 mod event;
 mod frame;
 mod log_time;
+mod observed;
 mod position;
 mod product_id;
 
 pub use batch::Batch;
+pub use decimal::{Decimal, InvalidDecimal};
 pub use entry::{Entry, InvalidDigest, MessageDigest};
 pub use event::{Data, DataError, Event, EventType, InvalidTimestamp, Timestamp};
 pub use frame::Frame;
 pub use log_time::LogTime;
+pub use observed::{
+    Availability, ContentDigest, InvalidContentDigest, ObservedAction, ObservedProduct, Sale, Stock,
+    Visibility,
+};
 pub use position::{Epoch, InvalidCursor, N_MAX, Position};
 pub use product_id::{InvalidProductId, ProductId};
 
