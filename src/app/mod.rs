@@ -39,7 +39,7 @@ use crate::{
         socketio::{self, Door},
         sse::EventsDoor,
     },
-    ingest::{Gate, Load, http::NotifyDoor},
+    ingest::{Gate, Load, http::NotifyDoor, webhooks::Pipeline},
     net::{Connections, Deadlines, GuardedListener, Seats, Stops, serve},
     redis::{Board, Link, RedisConfig},
     tasks::Tasks,
@@ -143,6 +143,8 @@ impl App {
         };
         let routes = router::Routes {
             door: Arc::new(door),
+            pipeline: Arc::new(Pipeline::new(Arc::clone(&gate), Arc::clone(&metrics))),
+            webhooks: config.webhooks.clone(),
             events: Arc::new(EventsDoor { hub: Arc::clone(&hub), authenticator }),
             sockets: Door::new(Arc::clone(&hub)),
             health: Arc::clone(&health),

@@ -19,7 +19,10 @@ use crate::{
         socketio::{self, Door},
         sse::{self, EventsDoor},
     },
-    ingest::http::{NotifyDoor, notify, notify_batch},
+    ingest::{
+        http::{NotifyDoor, notify, notify_batch},
+        webhooks::{self, Pipeline, WebhooksConfig},
+    },
     net::Connection,
     telemetry::Metrics,
     web::{Origins, Problem, RefusedWith, TrustedProxies},
@@ -28,6 +31,8 @@ use crate::{
 /// What the routes lead to.
 pub(super) struct Routes {
     pub(super) door: Arc<NotifyDoor>,
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) webhooks: WebhooksConfig,
     pub(super) events: Arc<EventsDoor>,
     pub(super) sockets: Door,
     pub(super) health: Arc<Health>,
@@ -48,7 +53,7 @@ impl Routes {
             .with_state(Arc::clone(&self.door));
         let browsers =
             Router::new().route("/api/events", get(sse::events)).with_state(Arc::clone(&self.events));
-        let mut router = publishers.merge(browsers).merge(self.orchestrator());
+        let mut router = publishers.merge(self.platforms()).merge(browsers).merge(self.orchestrator());
         router = if self.private_admin {
             router.merge(Router::new().route("/health", get(health)).with_state(Arc::clone(&self.health)))
         } else {
@@ -69,6 +74,12 @@ impl Routes {
             .layer(middleware::from_fn_with_state(Arc::clone(&self.health), part_while_draining))
             // Now, and not anew for each request: the library would begin with no session each time.
             .with_state(())
+    }
+
+    /// Shops and platforms that post by themselves.
+    fn platforms(&self) -> Router {
+        let (pipeline, config) = (&self.pipeline, &self.webhooks);
+        Router::new().route("/api/webhooks/custom", pipeline.route(webhooks::Standard::new(config)))
     }
 
     /// The private port.
@@ -137,7 +148,10 @@ async fn part_while_draining(State(health): State<Arc<Health>>, request: Request
 }
 
 async fn check_origin(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
-    if origins.allow_request(request.headers(), request.uri()) {
+    // A platform has no origin, and is known by its signature.
+    if request.uri().path().starts_with("/api/webhooks/")
+        || origins.allow_request(request.headers(), request.uri())
+    {
         next.run(request).await
     } else {
         Problem::origin_not_allowed().into_response()

@@ -6,6 +6,7 @@ mod connections;
 mod drain;
 mod read;
 mod settings;
+mod webhooks;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -27,6 +28,7 @@ use crate::{
     eventlog::{MemoryLogConfig, redis::RedisLogConfig},
     fanout::HubConfig,
     index::IndexConfig,
+    ingest::webhooks::WebhooksConfig,
     redis::RedisConfig,
     telemetry::LogFormat,
     web::{ApiKeys, JwtKeys, Origins, TrustedProxies},
@@ -47,6 +49,8 @@ pub struct Config {
     pub jwt: JwtKeys,
     /// Refuse browsers without a token.
     pub require_auth: bool,
+    /// What platforms sign webhooks with.
+    pub webhooks: WebhooksConfig,
     /// Made up because none was given; it is shown once so that the gateway can be tried out.
     pub generated_key: Option<String>,
     /// Pages that may connect.
@@ -114,6 +118,7 @@ impl Config {
         let jwt_secret = r.get("JWT_SECRET", |text| jwt_secret(text, strict));
         let jwt_public_keys = r.get("JWT_PUBLIC_KEY", jwt_public_keys);
         let require_auth = r.get("REQUIRE_AUTH", optional_bool);
+        let webhooks = webhooks::webhooks(&mut r);
         let frontend = r.get("FRONTEND_URL", origins);
         let allowed = r.get("ALLOWED_ORIGINS", origins);
         let required = r.get("REQUIRE_ORIGIN", optional_bool);
@@ -173,6 +178,7 @@ impl Config {
             api_keys,
             jwt: jwt_secret?.and(jwt_public_keys?),
             require_auth: require_auth?.unwrap_or(false),
+            webhooks: webhooks?,
             generated_key,
             origins: Origins {
                 allowed: if allowed.is_empty() { frontend? } else { allowed },

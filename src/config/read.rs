@@ -147,6 +147,12 @@ impl<'a> Reader<'a> {
         let file_name = format!("{}_FILE", setting.name);
         match env(&file_name).filter(|_| setting.secret) {
             Some(path) => match std::fs::read_to_string(&path) {
+                Ok(text) if text.trim().is_empty() => {
+                    // Taken for unset, it would leave out what somebody meant to set.
+                    let expected = "a file that is not empty".into();
+                    self.bad.push(BadSetting { name: file_name, given: Some(path), expected });
+                    Err(Noted)
+                }
                 Ok(text) => Ok((file_name, text)),
                 Err(error) => {
                     let expected = format!("a file that can be read ({error})");
@@ -338,7 +344,7 @@ pub(super) fn api_keys(text: &str, strict: bool) -> Result<(ApiKeys, Option<Stri
 }
 
 /// Texts that people copy from examples and forget to replace.
-fn is_placeholder(key: &str) -> bool {
+pub(super) fn is_placeholder(key: &str) -> bool {
     const WORDS: [&str; 9] = [
         "changeme",
         "yourkey",

@@ -57,6 +57,11 @@ pub const SETTINGS: &[Setting] = &[
         "keys publishers may use, comma separated; unset in development: one is made up and shown; production: 32 characters or more",
     )),
     secret(setting(
+        "STANDARD_WEBHOOK_SECRET",
+        "",
+        "secrets of backends that sign by Standard Webhooks, comma separated: whsec_ and base64 of 24 to 64 bytes",
+    )),
+    secret(setting(
         "JWT_SECRET",
         "",
         "the secret that signs tokens of browsers (HS256); production: 32 characters or more; unset: tokens so signed are not accepted",

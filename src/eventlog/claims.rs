@@ -43,6 +43,16 @@ impl ClaimKey {
         Self(digest(&parts))
     }
 
+    /// The claim of what a platform delivers to a webhook, by the parts that name it there.
+    pub fn delivery(platform: &str, parts: &[&[u8]]) -> Self {
+        let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_le_bytes()).collect();
+        let mut all: Vec<&[u8]> = vec![b"delivery\0", platform.as_bytes(), b"\0"];
+        for (length, part) in lengths.iter().zip(parts) {
+            all.extend([length, *part]);
+        }
+        Self(digest(&all))
+    }
+
     fn of(kind: &[u8], key: &str) -> Self {
         Self(digest(&[kind, key.as_bytes()]))
     }
@@ -154,6 +164,20 @@ mod tests {
             ClaimKey::stream_entry("product-events1", "-0", b"{}"),
             ClaimKey::stream_entry("product-event", "s1-0", b"{}"),
             ClaimKey::event("1-0"),
+        ] {
+            assert!(claim != other);
+        }
+    }
+
+    #[test]
+    fn deliveries_of_two_platforms_or_of_other_parts_are_not_the_same() {
+        let claim = ClaimKey::delivery("shopify", &[b"shop", b"id"]);
+        assert!(claim == ClaimKey::delivery("shopify", &[b"shop", b"id"]));
+        for other in [
+            ClaimKey::delivery("meta", &[b"shop", b"id"]),
+            ClaimKey::delivery("shopify", &[b"shopid", b""]),
+            ClaimKey::delivery("shopify", &[b"shop", b"id", b""]),
+            ClaimKey::delivery("shopify", &[b"shopid"]),
         ] {
             assert!(claim != other);
         }

@@ -141,7 +141,7 @@ pub struct InputGap {
 }
 
 /// An event on its way in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NewEvent {
     /// What happened.
     pub event: Event,

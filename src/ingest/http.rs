@@ -1,26 +1,24 @@
 //! The HTTP side of notify: keys, media type, size. What the body says is [`mod@notify`]'s.
 
-use std::{error::Error, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
-    body::Body,
     extract::{Request, State},
     http::{
         HeaderMap, HeaderValue, StatusCode, Uri,
-        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 
 use super::{
     Gate, Load,
+    body::{read_body, told_bytes},
     notify::{self, Accepted, BODY_BYTES_MAX, Form},
 };
 use crate::{
-    net::BodyTooSlow,
+    eventlog::Appended,
     web::{AddressBuckets, ApiKeys, ClientAddress, Problem, has_key_in_url, presented_key},
 };
 
@@ -61,14 +59,11 @@ impl NotifyDoor {
         // Held until the answer: what waits for the log counts as well.
         let told = told_bytes(&head.headers).unwrap_or(BODY_BYTES_MAX);
         let _here = self.load.enter(told.min(BODY_BYTES_MAX)).await?;
-        let body = read_body(&head.headers, body).await?;
+        let body = read_body(&head.headers, body, BODY_BYTES_MAX).await?;
         let _turn = self.load.begin(body.len()).await?;
         let key = head.headers.get("idempotency-key").map(HeaderValue::as_bytes);
         let append = notify::parse(&body, form, key, self.gate.clock().now())?;
-        let appended = self.gate.accept(append, arrived).await?;
-        let answer = serde_json::to_vec(&Accepted::from(appended)).unwrap_or_default();
-        let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-        Ok((StatusCode::ACCEPTED, headers, answer).into_response())
+        Ok(accepted(self.gate.accept(append, arrived).await?))
     }
 
     /// A good key always passes; only wrong ones are counted, so nobody can lock a publisher out.
@@ -90,8 +85,11 @@ impl NotifyDoor {
     }
 }
 
-fn told_bytes(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// The 202 answer.
+pub(super) fn accepted(appended: Appended) -> Response {
+    let answer = serde_json::to_vec(&Accepted::from(appended)).unwrap_or_default();
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    (StatusCode::ACCEPTED, headers, answer).into_response()
 }
 
 fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
@@ -106,24 +104,4 @@ fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
         Some(encoding) if encoding.as_bytes() != b"identity" => Err(Problem::unsupported_encoding()),
         _ => Ok(()),
     }
-}
-
-/// Reads the body up to the cap; a longer one is refused before it is buffered where its length is told.
-async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    if told_bytes(headers).is_some_and(|told| told > BODY_BYTES_MAX) {
-        return Err(Problem::body_too_large(BODY_BYTES_MAX));
-    }
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if is_caused_by::<LengthLimitError>(&*error) => {
-            Err(Problem::body_too_large(BODY_BYTES_MAX))
-        }
-        Err(error) if is_caused_by::<BodyTooSlow>(&*error) => Err(Problem::body_timeout()),
-        // The connection broke on the way, so nobody reads this answer.
-        Err(_) => Err(Problem::malformed_json(1, 1, "the body ended early")),
-    }
-}
-
-fn is_caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| (*error).source()).any(|error| error.is::<E>())
 }

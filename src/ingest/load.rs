@@ -79,6 +79,11 @@ impl Load {
         }
     }
 
+    /// Whether more than half of the room is taken.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.here.available_permits() < HERE_UNITS / 2
+    }
+
     async fn refuse(&self) -> Problem {
         if let Ok(_held) = self.held.try_acquire() {
             tokio::time::sleep(Duration::from_millis(rand::random_range(HOLD_MS))).await;

@@ -2,10 +2,12 @@
 //!
 //! It never waits for a subscriber and knows none. Next: [`eventlog`](crate::eventlog).
 
+mod body;
 pub mod channels;
 pub mod http;
 mod load;
 pub mod notify;
+pub mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 

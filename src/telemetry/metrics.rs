@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use super::panics::panics;
+use super::{panics::panics, webhooks::Webhooks};
 
 /// All figures the gateway keeps, and how to print them.
 pub struct Metrics {
@@ -74,6 +74,8 @@ pub struct Metrics {
     pub input_gaps: Counter,
     /// 1 while this process appends what the input channels bring.
     pub lease_held: Gauge,
+    /// Webhook deliveries, by platform and outcome.
+    pub webhooks: Webhooks,
     panics: Counter,
     /// From a request's arrival to its append.
     pub accept_to_append: Histogram,
@@ -254,6 +256,7 @@ impl Metrics {
                 "shelfcast_input_lease_held",
                 "1 while this process appends what the input channels bring",
             ),
+            webhooks: Webhooks::new(&list),
             panics: list.counter(
                 "shelfcast_panics_total",
                 "Panics since the process started; each is a bug, and a line in the log says where",
@@ -300,7 +303,7 @@ impl Metrics {
 
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
-struct List<'a>(&'a PrometheusRecorder);
+pub(super) struct List<'a>(&'a PrometheusRecorder);
 
 impl List<'_> {
     fn key(name: &'static str, labels: &[(&'static str, &'static str)]) -> Key {
@@ -337,9 +340,22 @@ impl List<'_> {
         label: &'static str,
         values: &[&'static str],
     ) -> Labelled {
+        self.labelled_beside(name, help, &[], label, values)
+    }
+
+    /// One counter for each value of a label, beside labels that all of them share.
+    pub(super) fn labelled_beside(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        shared: &[(&'static str, &'static str)],
+        label: &'static str,
+        values: &[&'static str],
+    ) -> Labelled {
         self.describe_counter(name, help);
         let counter = |value: &&'static str| {
-            (*value, self.0.register_counter(&Self::key(name, &[(label, *value)]), &METADATA))
+            let key = Self::key(name, &[shared, &[(label, *value)]].concat());
+            (*value, self.0.register_counter(&key, &METADATA))
         };
         Labelled(values.iter().map(counter).collect())
     }

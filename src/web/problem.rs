@@ -116,6 +116,26 @@ impl Problem {
             .detail("send a JWT as `Authorization: Bearer <token>` or `?token=<token>`")
     }
 
+    /// A delivery that was not signed with one of the secrets, or not at all; the two are not told apart.
+    pub fn bad_signature() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "The signature is not good").detail(
+            "the body must come as it was signed, with the secret that the gateway was given and its own clock right",
+        )
+    }
+
+    /// Whoever sets up a webhook does not know the token for it.
+    pub fn bad_verify_token() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "bad_verify_token", "The verify token is not good")
+            .detail("give the platform the token that is set as META_VERIFY_TOKEN")
+    }
+
+    /// Nobody told the gateway what this platform signs with.
+    pub fn webhook_not_configured() -> Self {
+        let title = "This webhook is not configured";
+        Self::new(StatusCode::NOT_FOUND, "webhook_not_configured", title)
+            .detail("set the secret of this platform; README.md, Settings, names it")
+    }
+
     /// The page that asks is not one this gateway serves.
     pub fn origin_not_allowed() -> Self {
         Self::new(StatusCode::FORBIDDEN, "origin_not_allowed", "This origin is not allowed")

@@ -15,3 +15,4 @@ mod spread;
 mod sse;
 mod support;
 mod trouble;
+mod webhooks;

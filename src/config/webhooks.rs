@@ -1,0 +1,73 @@
+//! The secrets of webhooks. A weak one is refused in every environment: its path is open to the internet, and whoever guesses
+//! it may tell every browser anything about any product.
+
+use super::read::{Noted, Reader, is_placeholder};
+use crate::ingest::webhooks::{Secrets, Standard, WebhooksConfig};
+
+/// Secrets of one platform: the current one, the previous one, and a few to spare. A body is hashed once for each before
+/// anybody knows who sent it.
+const SECRETS_MAX: usize = 5;
+
+/// Reads all of them.
+pub(super) fn webhooks(r: &mut Reader<'_>) -> Result<WebhooksConfig, Noted> {
+    let standard = r.get("STANDARD_WEBHOOK_SECRET", |text| {
+        let expected =
+            "whsec_ and base64 of 24 to 64 random bytes (try: echo whsec_$(openssl rand -base64 32))";
+        secrets(text, expected, |secret| Standard::key(secret).filter(|_| !is_placeholder(secret)))
+    });
+    Ok(WebhooksConfig { standard: standard? })
+}
+
+/// A comma list of secrets; `key` makes of each what goes into the HMAC, or refuses it as weak.
+fn secrets(text: &str, expected: &str, key: impl Fn(&str) -> Option<Vec<u8>>) -> Result<Secrets, String> {
+    if text.is_empty() {
+        return Ok(Secrets::default());
+    }
+    let listed: Vec<&str> = text.split(',').map(str::trim).collect();
+    if listed.len() > SECRETS_MAX {
+        return Err(format!("at most {SECRETS_MAX} secrets"));
+    }
+    let keys: Option<Vec<_>> = listed.into_iter().map(key).collect();
+    keys.map(Secrets::new).ok_or_else(|| expected.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{BadSettings, Config, Values};
+
+    fn read(name: &'static str, text: &str) -> Result<Config, BadSettings> {
+        let text = text.to_owned();
+        let env = move |asked: &str| (asked == name).then(|| text.clone());
+        Config::read(&Values { flags: Default::default(), env: Box::new(env) })
+    }
+
+    /// Each weak text is refused alone and beside a good one, and never told.
+    fn refuses(name: &'static str, good: &str, weak: &[&str]) {
+        assert!(read(name, good).is_ok() && read(name, &format!("{good}, {good}")).is_ok(), "{name}");
+        let listed = weak.iter().flat_map(|weak| [(*weak).to_owned(), format!("{good},{weak}")]);
+        for text in listed.chain([format!("{good},"), ",".to_owned(), [good; 6].join(",")]) {
+            let bad = read(name, &text).unwrap_err();
+            assert_eq!(bad.0[0].name, name, "{text}");
+            assert!(bad.0[0].given.is_none() && !bad.to_string().contains(good), "{bad}");
+        }
+    }
+
+    #[test]
+    fn weak_secrets_are_refused_in_development_too() {
+        assert!(read("STANDARD_WEBHOOK_SECRET", "").unwrap().webhooks.standard.is_empty());
+        refuses(
+            "STANDARD_WEBHOOK_SECRET",
+            "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            &["whsec_", "whsec_c2hvcnQ=", "a text that is no base64, however long", &"A".repeat(44)],
+        );
+    }
+
+    #[test]
+    fn an_empty_secret_file_is_a_mistake() {
+        let path = std::env::temp_dir().join(format!("shelfcast-empty-{}", std::process::id()));
+        std::fs::write(&path, "\n").unwrap();
+        let bad = read("STANDARD_WEBHOOK_SECRET_FILE", path.to_str().unwrap()).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(bad.0[0].name, "STANDARD_WEBHOOK_SECRET_FILE");
+    }
+}
