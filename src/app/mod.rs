@@ -39,7 +39,11 @@ use crate::{
         socketio::{self, Door},
         sse::EventsDoor,
     },
-    ingest::{Gate, Load, http::NotifyDoor, webhooks::Pipeline},
+    ingest::{
+        Gate, Load,
+        http::NotifyDoor,
+        webhooks::{MemoryParts, Parts, Pipeline, RedisParts},
+    },
     net::{Connections, Deadlines, GuardedListener, Seats, Stops, serve},
     redis::{Board, Link, RedisConfig},
     tasks::Tasks,
@@ -119,6 +123,12 @@ impl App {
 
         let Recovered { index, tail, applied } = recover(&log, config.index, clock).await;
         let hub = Arc::new(Hub::new(config.hub, Arc::new(index), Arc::clone(&metrics)));
+        let parts: Arc<dyn Parts> = match &shared {
+            Some(Shared { connection, commands }) => {
+                Arc::new(RedisParts::new(Arc::clone(commands), &connection.keys))
+            }
+            None => Arc::new(MemoryParts::default()),
+        };
         let inputs = match shared {
             Some(Shared { connection, commands }) => {
                 Some(Inputs::new(&connection, commands, &gate, &metrics)?)
@@ -143,7 +153,7 @@ impl App {
         };
         let routes = router::Routes {
             door: Arc::new(door),
-            pipeline: Arc::new(Pipeline::new(Arc::clone(&gate), Arc::clone(&metrics))),
+            pipeline: Arc::new(Pipeline::new(Arc::clone(&gate), parts, Arc::clone(&metrics))),
             webhooks: config.webhooks.clone(),
             events: Arc::new(EventsDoor { hub: Arc::clone(&hub), authenticator }),
             sockets: Door::new(Arc::clone(&hub)),

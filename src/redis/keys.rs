@@ -51,6 +51,11 @@ impl Keys {
         self.own(format_args!("claim:{claim}"))
     }
 
+    /// Which product a part belongs to, in two generations: hashes.
+    pub fn parts(&self) -> [String; 2] {
+        ["young", "old"].map(|generation| self.own(format_args!("parts:{generation}")))
+    }
+
     /// What one pod tells of its viewers: a string that expires.
     pub fn audience(&self, pod: &str) -> String {
         self.own(format_args!("audience:{pod}"))

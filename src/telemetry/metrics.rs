@@ -333,7 +333,7 @@ impl List<'_> {
         })
     }
 
-    fn labelled(
+    pub(super) fn labelled(
         &self,
         name: &'static str,
         help: &'static str,

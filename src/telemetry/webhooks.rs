@@ -1,4 +1,4 @@
-//! The figures of webhooks: one counter for each platform and each thing that can become of a delivery.
+//! The figures of webhooks, by platform: what became of deliveries, and what could not be told because nobody knew whose it was.
 
 use metrics::Counter;
 
@@ -6,7 +6,10 @@ use super::metrics::{Labelled, List};
 
 /// What became of deliveries.
 #[derive(Debug)]
-pub struct Webhooks(Vec<(&'static str, Labelled)>);
+pub struct Webhooks {
+    deliveries: Vec<(&'static str, Labelled)>,
+    parts_unknown: Labelled,
+}
 
 /// Every platform.
 pub const WEBHOOK_PLATFORMS: [&str; 4] = ["woocommerce", "shopify", "meta", "standard"];
@@ -22,12 +25,23 @@ impl Webhooks {
         let of = |platform| {
             (platform, list.labelled_beside(name, help, &[("platform", platform)], "outcome", &OUTCOMES))
         };
-        Self(WEBHOOK_PLATFORMS.map(of).into())
+        let parts_unknown = list.labelled(
+            "shelfcast_webhook_parts_unknown_total",
+            "Changes of inventory items and variations whose product no delivery has told, by platform",
+            "platform",
+            &WEBHOOK_PLATFORMS,
+        );
+        Self { deliveries: WEBHOOK_PLATFORMS.map(of).into(), parts_unknown }
     }
 
-    /// The counter of this outcome; one that counts nothing for a name that is not in the list.
-    pub fn of(&self, platform: &str, outcome: &str) -> Counter {
-        let known = self.0.iter().find(|(known, _)| *known == platform);
+    /// Deliveries with this outcome; a counter that counts nothing for a name that is not in the list.
+    pub fn deliveries(&self, platform: &str, outcome: &str) -> Counter {
+        let known = self.deliveries.iter().find(|(known, _)| *known == platform);
         known.map_or_else(Counter::noop, |(_, outcomes)| outcomes.of(outcome))
+    }
+
+    /// Changes of parts whose product is not known.
+    pub fn parts_unknown(&self, platform: &str) -> Counter {
+        self.parts_unknown.of(platform)
     }
 }

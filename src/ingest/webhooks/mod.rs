@@ -11,13 +11,15 @@
 
 mod intake;
 mod observed;
+mod parts;
 mod pipeline;
 mod platform;
 mod secrets;
 mod standard;
 
 pub use self::{
-    intake::Intake,
+    intake::{Hint, Intake, PartHint, What},
+    parts::{MemoryParts, PartId, Parts, RedisParts},
     pipeline::Pipeline,
     platform::{Delivery, Platform},
     secrets::{Secrets, Signature},

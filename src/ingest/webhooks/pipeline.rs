@@ -13,9 +13,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{DELIVERY_BYTES_MAX, Delivery, Intake, Platform, observed::plain_event, platform::Handshake};
+use super::{
+    DELIVERY_BYTES_MAX, Delivery, Hint, Intake, PartHint, Parts, Platform, observed::plain_event,
+    platform::Handshake,
+};
 use crate::{
-    eventlog::{Append, Appended, NewEvent},
+    eventlog::{Append, AppendError, Appended, NewEvent},
     ingest::{
         Gate, Load, Refused,
         body::{read_body, told_bytes},
@@ -29,11 +32,15 @@ use crate::{
 /// platforms send it at once, and the most patient of them gives up after a minute.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Where parts are kept, is where the log is: away together.
+const UNAVAILABLE: AppendError = AppendError::Unavailable { retry_after: Duration::from_secs(2) };
+
 /// What every platform's deliveries go through. Its [`Load`] is its own: deliveries are read before anybody knows who sent
 /// them, and must not take the room of publishers with a key.
 #[derive(Debug)]
 pub struct Pipeline {
     gate: Arc<Gate>,
+    parts: Arc<dyn Parts>,
     load: Load,
     /// Who sends what is not signed as it should be.
     failures: AddressBuckets,
@@ -50,9 +57,9 @@ enum Verified<'a> {
 
 impl Pipeline {
     /// To this gate.
-    pub fn new(gate: Arc<Gate>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(gate: Arc<Gate>, parts: Arc<dyn Parts>, metrics: Arc<Metrics>) -> Self {
         let failures = AddressBuckets::new(AddressBuckets::WRONG_KEYS);
-        Self { gate, load: Load::default(), failures, metrics }
+        Self { gate, parts, load: Load::default(), failures, metrics }
     }
 
     /// What a platform's path serves: deliveries by POST, its handshake by GET.
@@ -72,16 +79,18 @@ impl Pipeline {
                 return Ok(answer);
             }
         };
-        if intake.is_empty() {
-            self.count(platform, "ignored");
-            return Ok(platform.answer(None));
-        }
-        let appended = self.append(&intake).await.inspect_err(|_| self.count(platform, "unavailable"))?;
+        let appended =
+            self.append(platform, &intake).await.inspect_err(|_| self.count(platform, "unavailable"))?;
         drop(turn);
-        self.metrics.accept_to_append.record(arrived.elapsed().as_secs_f64());
-        let duplicate = appended.repeated || appended.accepted == 0;
-        self.count(platform, if duplicate { "duplicate" } else { "accepted" });
-        Ok(platform.answer(Some(appended)))
+        match appended {
+            None => self.count(platform, "ignored"),
+            Some(appended) => {
+                self.metrics.accept_to_append.record(arrived.elapsed().as_secs_f64());
+                let duplicate = appended.repeated || appended.accepted == 0;
+                self.count(platform, if duplicate { "duplicate" } else { "accepted" });
+            }
+        }
+        Ok(platform.answer(appended))
     }
 
     async fn verified(
@@ -120,10 +129,28 @@ impl Pipeline {
         Ok(Verified::Intake(intake, turn))
     }
 
-    /// One append of everything a delivery says.
-    async fn append(&self, intake: &Intake) -> Result<Appended, Refused> {
-        let now = self.gate.clock().now();
-        self.gate.append(append(intake, now)).await
+    /// One append of everything a delivery says; `None`: nothing of it is of interest to a shopper. Doing it twice does no
+    /// harm. What is learned comes first: it is of use even if the append fails, and a retry learns it again.
+    async fn append(&self, platform: &dyn Platform, intake: &Intake) -> Result<Option<Appended>, Refused> {
+        if !intake.learned.is_empty() {
+            self.parts.learn(&intake.learned).await.map_err(|_| Refused::Log(UNAVAILABLE))?;
+        }
+        let hints = self.resolve(platform, &intake.parts).await?;
+        let append = append(intake, &hints, self.gate.clock().now());
+        if append.events.is_empty() { Ok(None) } else { self.gate.append(append).await.map(Some) }
+    }
+
+    /// Finds the products of parts. A part of which nobody has told is told to nobody, and counted.
+    async fn resolve(&self, platform: &dyn Platform, hints: &[PartHint]) -> Result<Vec<Hint>, Refused> {
+        if hints.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parts: Vec<_> = hints.iter().map(|hint| hint.part.clone()).collect();
+        let found = self.parts.find(&parts).await.map_err(|_| Refused::Log(UNAVAILABLE))?;
+        let unknown = found.iter().filter(|product| product.is_none()).count() as u64;
+        self.metrics.webhooks.parts_unknown(platform.name()).increment(unknown);
+        let hints = hints.iter().zip(found.into_iter().chain(std::iter::repeat(None)));
+        Ok(hints.filter_map(|(hint, product_id)| hint.of(product_id)).collect())
     }
 
     fn handshake(&self, platform: &dyn Platform, request: &Request) -> Result<Response, Problem> {
@@ -164,14 +191,15 @@ impl Pipeline {
     }
 
     fn count(&self, platform: &dyn Platform, outcome: &str) {
-        self.metrics.webhooks.of(platform.name(), outcome).increment(1);
+        self.metrics.webhooks.deliveries(platform.name(), outcome).increment(1);
     }
 }
 
 /// What an intake appends. Observed products become plain events here and nowhere else.
-fn append(intake: &Intake, now: LogTime) -> Append {
+fn append(intake: &Intake, hints: &[Hint], now: LogTime) -> Append {
     let ready = intake.events.iter().cloned();
+    let hints = hints.iter().filter_map(Hint::event).map(|event| NewEvent { event, claim: None });
     let observed = intake.observed.iter().filter_map(|observed| plain_event(observed, now));
     let observed = observed.map(|event| NewEvent { event, claim: None });
-    Append { request: intake.claim, events: ready.chain(observed).collect(), message: None }
+    Append { request: intake.claim, events: ready.chain(hints).chain(observed).collect(), message: None }
 }

@@ -1,6 +1,7 @@
 //! Webhooks from outside: what each platform sends, what it is answered, and what shoppers hear of it.
 
 mod guard;
+mod parts;
 mod standard;
 
 use axum::{body::Body, http::Request};
