@@ -79,7 +79,10 @@ impl Routes {
     /// Shops and platforms that post by themselves.
     fn platforms(&self) -> Router {
         let (pipeline, config) = (&self.pipeline, &self.webhooks);
-        Router::new().route("/api/webhooks/custom", pipeline.route(webhooks::Standard::new(config)))
+        Router::new()
+            .route("/api/webhooks/product-update", pipeline.route(webhooks::WooCommerce::new(config)))
+            .route("/api/webhooks/woocommerce", pipeline.route(webhooks::WooCommerce::new(config)))
+            .route("/api/webhooks/custom", pipeline.route(webhooks::Standard::new(config)))
     }
 
     /// The private port.

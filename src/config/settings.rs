@@ -56,6 +56,14 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "keys publishers may use, comma separated; unset in development: one is made up and shown; production: 32 characters or more",
     )),
+    secret(alias(
+        "WEBHOOK_SECRET",
+        setting(
+            "WC_WEBHOOK_SECRET",
+            "",
+            "secrets of WooCommerce webhooks, comma separated, 24 characters or more each; unset: /api/webhooks/woocommerce is not there",
+        ),
+    )),
     secret(setting(
         "STANDARD_WEBHOOK_SECRET",
         "",

@@ -2,20 +2,32 @@
 //! it may tell every browser anything about any product.
 
 use super::read::{Noted, Reader, is_placeholder};
-use crate::ingest::webhooks::{Secrets, Standard, WebhooksConfig};
+use crate::ingest::webhooks::{Secrets, Standard, WebhooksConfig, WooCommerce};
 
 /// Secrets of one platform: the current one, the previous one, and a few to spare. A body is hashed once for each before
 /// anybody knows who sent it.
 const SECRETS_MAX: usize = 5;
 
+/// Characters of a secret that somebody makes up. Those that platforms make are longer.
+const LEN_MIN: usize = 24;
+
 /// Reads all of them.
 pub(super) fn webhooks(r: &mut Reader<'_>) -> Result<WebhooksConfig, Noted> {
+    let woocommerce = r.get("WC_WEBHOOK_SECRET", |text| {
+        let expected =
+            "random secrets of 24 characters or more, best only of A-Z a-z 0-9 (try: openssl rand -hex 24)";
+        secrets(text, expected, |secret| is_strong(secret, LEN_MIN).then(|| WooCommerce::key(secret)))
+    });
     let standard = r.get("STANDARD_WEBHOOK_SECRET", |text| {
         let expected =
             "whsec_ and base64 of 24 to 64 random bytes (try: echo whsec_$(openssl rand -base64 32))";
         secrets(text, expected, |secret| Standard::key(secret).filter(|_| !is_placeholder(secret)))
     });
-    Ok(WebhooksConfig { standard: standard? })
+    Ok(WebhooksConfig { woocommerce: woocommerce?, standard: standard? })
+}
+
+fn is_strong(secret: &str, len_min: usize) -> bool {
+    secret.chars().count() >= len_min && !is_placeholder(secret)
 }
 
 /// A comma list of secrets; `key` makes of each what goes into the HMAC, or refuses it as weak.
@@ -55,6 +67,11 @@ mod tests {
     #[test]
     fn weak_secrets_are_refused_in_development_too() {
         assert!(read("STANDARD_WEBHOOK_SECRET", "").unwrap().webhooks.standard.is_empty());
+        refuses(
+            "WC_WEBHOOK_SECRET",
+            "4fQmZ0xXr8VtB2nLk7Wd6yHs",
+            &["short", "4fQmZ0xXr8VtB2nLk7Wd6yH", &"a".repeat(40), "changeme-changeme-changeme-changeme"],
+        );
         refuses(
             "STANDARD_WEBHOOK_SECRET",
             "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",

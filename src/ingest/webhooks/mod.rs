@@ -10,12 +10,15 @@
 //! answered with success before it is in the log.
 
 mod intake;
+mod json;
 mod observed;
+mod orders;
 mod parts;
 mod pipeline;
 mod platform;
 mod secrets;
 mod standard;
+mod woocommerce;
 
 pub use self::{
     intake::{Hint, Intake, PartHint, What},
@@ -24,6 +27,7 @@ pub use self::{
     platform::{Delivery, Platform},
     secrets::{Secrets, Signature},
     standard::Standard,
+    woocommerce::WooCommerce,
 };
 
 /// Bytes of a delivery (contract section 3.3): products with long texts reach hundreds of kilobytes.
@@ -32,6 +36,8 @@ pub const DELIVERY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Who may post: what each platform signs with. Without secrets a platform is not configured, and answered so.
 #[derive(Debug, Clone, Default)]
 pub struct WebhooksConfig {
+    /// Of WooCommerce shops.
+    pub woocommerce: Secrets,
     /// Of backends that sign by the Standard Webhooks specification.
     pub standard: Secrets,
 }

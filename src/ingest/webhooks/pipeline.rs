@@ -1,6 +1,13 @@
 //! [`Pipeline`]: the way of every delivery from its raw bytes into the log. What the bytes mean is each platform's.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     extract::Request,
@@ -18,10 +25,11 @@ use super::{
     platform::Handshake,
 };
 use crate::{
-    eventlog::{Append, AppendError, Appended, NewEvent},
+    eventlog::{Append, AppendError, Appended, InputGap, NewEvent},
     ingest::{
         Gate, Load, Refused,
         body::{read_body, told_bytes},
+        notify::EVENTS_MAX,
     },
     model::LogTime,
     telemetry::Metrics,
@@ -31,6 +39,9 @@ use crate::{
 /// How long a body may take to come. Its sender is known only at its end, so nobody may hold the room for it for long;
 /// platforms send it at once, and the most patient of them gives up after a minute.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Products that one gap names; beyond that it is one of everything.
+const GAP_PRODUCTS_MAX: usize = 10_000;
 
 /// Where parts are kept, is where the log is: away together.
 const UNAVAILABLE: AppendError = AppendError::Unavailable { retry_after: Duration::from_secs(2) };
@@ -45,6 +56,7 @@ pub struct Pipeline {
     /// Who sends what is not signed as it should be.
     failures: AddressBuckets,
     metrics: Arc<Metrics>,
+    told_unknown: AtomicBool,
 }
 
 /// A delivery after its signature was looked at.
@@ -59,7 +71,7 @@ impl Pipeline {
     /// To this gate.
     pub fn new(gate: Arc<Gate>, parts: Arc<dyn Parts>, metrics: Arc<Metrics>) -> Self {
         let failures = AddressBuckets::new(AddressBuckets::WRONG_KEYS);
-        Self { gate, parts, load: Load::default(), failures, metrics }
+        Self { gate, parts, load: Load::default(), failures, metrics, told_unknown: AtomicBool::default() }
     }
 
     /// What a platform's path serves: deliveries by POST, its handshake by GET.
@@ -137,7 +149,21 @@ impl Pipeline {
         }
         let hints = self.resolve(platform, &intake.parts).await?;
         let append = append(intake, &hints, self.gate.clock().now());
-        if append.events.is_empty() { Ok(None) } else { self.gate.append(append).await.map(Some) }
+        match append.events.len() {
+            0 => Ok(None),
+            1..=EVENTS_MAX => self.gate.append(append).await.map(Some),
+            _ => self.append_as_gap(append.events).await.map(Some),
+        }
+    }
+
+    /// More changes than one append takes, such as a sale of the whole shop: one entry tells that all of them changed.
+    async fn append_as_gap(&self, events: Vec<NewEvent>) -> Result<Appended, Refused> {
+        let accepted = events.len();
+        let products: HashSet<_> = events.into_iter().map(|new| new.event.product_id).collect();
+        let named = products.len() <= GAP_PRODUCTS_MAX;
+        let product_ids = if named { products.into_iter().collect() } else { Vec::new() };
+        let cursor = self.gate.append_gap(InputGap { product_ids, lease: None }).await?;
+        Ok(Appended { accepted, duplicates: 0, cursor, repeated: false })
     }
 
     /// Finds the products of parts. A part of which nobody has told is told to nobody, and counted.
@@ -147,10 +173,10 @@ impl Pipeline {
         }
         let parts: Vec<_> = hints.iter().map(|hint| hint.part.clone()).collect();
         let found = self.parts.find(&parts).await.map_err(|_| Refused::Log(UNAVAILABLE))?;
-        let unknown = found.iter().filter(|product| product.is_none()).count() as u64;
-        self.metrics.webhooks.parts_unknown(platform.name()).increment(unknown);
-        let hints = hints.iter().zip(found.into_iter().chain(std::iter::repeat(None)));
-        Ok(hints.filter_map(|(hint, product_id)| hint.of(product_id)).collect())
+        let found = found.into_iter().chain(std::iter::repeat(None));
+        let told: Vec<_> = hints.iter().zip(found).filter_map(|(hint, product)| hint.of(product)).collect();
+        self.note_unknown(platform, (hints.len() - told.len()) as u64);
+        Ok(told)
     }
 
     fn handshake(&self, platform: &dyn Platform, request: &Request) -> Result<Response, Problem> {
@@ -166,6 +192,18 @@ impl Pipeline {
                 self.count(platform, "handshake");
                 Ok(answer)
             }
+        }
+    }
+
+    /// Counted each time, and logged once: somebody has to save the products concerned once.
+    fn note_unknown(&self, platform: &dyn Platform, count: u64) {
+        self.metrics.webhooks.parts_unknown(platform.name()).increment(count);
+        if count > 0 && !self.told_unknown.swap(true, Ordering::Relaxed) {
+            let platform = platform.name();
+            tracing::warn!(
+                platform,
+                "a change of something whose product no delivery has told yet cannot be told"
+            );
         }
     }
 

@@ -124,7 +124,10 @@ mod tests {
     }
 
     fn verify(headers: &HeaderMap, body: &[u8], at_secs: i64) -> bool {
-        let config = WebhooksConfig { standard: Secrets::new([Standard::key(KEY).unwrap()]) };
+        let config = WebhooksConfig {
+            standard: Secrets::new([Standard::key(KEY).unwrap()]),
+            ..WebhooksConfig::default()
+        };
         let now = LogTime::from_micros(at_secs * 1_000_000);
         Standard::new(&config).verify(Delivery { headers, body }, now)
     }

@@ -3,6 +3,7 @@
 mod guard;
 mod parts;
 mod standard;
+mod woocommerce;
 
 use axum::{body::Body, http::Request};
 use serde_json::Value;
