@@ -81,7 +81,7 @@ impl Load {
 
     /// Whether more than half of the room is taken.
     pub(super) fn is_crowded(&self) -> bool {
-        self.here.available_permits() < HERE_UNITS / 2
+        self.here.units.load(Relaxed) > self.here.most() / 2
     }
 
     async fn refuse(&self) -> Problem {
@@ -108,9 +108,12 @@ pub(super) struct Room<'a> {
 }
 
 impl Here {
+    fn most(&self) -> u32 {
+        if self.is_flood.load(Relaxed) { FLOOD_UNITS } else { BURST_UNITS }
+    }
+
     fn enter(&self, units: u32) -> Option<Room<'_>> {
-        let most = if self.is_flood.load(Relaxed) { FLOOD_UNITS } else { BURST_UNITS };
-        let fits = |here: u32| Some(here + units).filter(|sum| *sum <= most);
+        let fits = |here: u32| Some(here + units).filter(|sum| *sum <= self.most());
         let entered = self.units.fetch_update(Relaxed, Relaxed, fits).is_ok();
         if !entered {
             self.is_flood.store(true, Relaxed);
