@@ -82,6 +82,7 @@ impl Routes {
         Router::new()
             .route("/api/webhooks/product-update", pipeline.route(webhooks::WooCommerce::new(config)))
             .route("/api/webhooks/woocommerce", pipeline.route(webhooks::WooCommerce::new(config)))
+            .route("/api/webhooks/shopify", pipeline.route(webhooks::Shopify::new(config)))
             .route("/api/webhooks/custom", pipeline.route(webhooks::Standard::new(config)))
     }
 

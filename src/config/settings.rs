@@ -65,6 +65,11 @@ pub const SETTINGS: &[Setting] = &[
         ),
     )),
     secret(setting(
+        "SHOPIFY_WEBHOOK_SECRET",
+        "",
+        "client secrets of Shopify apps, and signing secrets of stores, comma separated; unset: /api/webhooks/shopify is not there",
+    )),
+    secret(setting(
         "STANDARD_WEBHOOK_SECRET",
         "",
         "secrets of backends that sign by Standard Webhooks, comma separated: whsec_ and base64 of 24 to 64 bytes",

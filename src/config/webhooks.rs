@@ -18,12 +18,16 @@ pub(super) fn webhooks(r: &mut Reader<'_>) -> Result<WebhooksConfig, Noted> {
             "random secrets of 24 characters or more, best only of A-Z a-z 0-9 (try: openssl rand -hex 24)";
         secrets(text, expected, |secret| is_strong(secret, LEN_MIN).then(|| WooCommerce::key(secret)))
     });
+    let shopify = r.get("SHOPIFY_WEBHOOK_SECRET", |text| {
+        let expected = "the client secret of an app, or the signing secret of a store's notifications";
+        secrets(text, expected, |secret| is_strong(secret, LEN_MIN).then(|| secret.as_bytes().to_vec()))
+    });
     let standard = r.get("STANDARD_WEBHOOK_SECRET", |text| {
         let expected =
             "whsec_ and base64 of 24 to 64 random bytes (try: echo whsec_$(openssl rand -base64 32))";
         secrets(text, expected, |secret| Standard::key(secret).filter(|_| !is_placeholder(secret)))
     });
-    Ok(WebhooksConfig { woocommerce: woocommerce?, standard: standard? })
+    Ok(WebhooksConfig { woocommerce: woocommerce?, shopify: shopify?, standard: standard? })
 }
 
 fn is_strong(secret: &str, len_min: usize) -> bool {
@@ -71,6 +75,11 @@ mod tests {
             "WC_WEBHOOK_SECRET",
             "4fQmZ0xXr8VtB2nLk7Wd6yHs",
             &["short", "4fQmZ0xXr8VtB2nLk7Wd6yH", &"a".repeat(40), "changeme-changeme-changeme-changeme"],
+        );
+        refuses(
+            "SHOPIFY_WEBHOOK_SECRET",
+            "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",
+            &["shpss_test", "hush", &"0".repeat(64), "shpss_your-secret-here-your-secret"],
         );
         refuses(
             "STANDARD_WEBHOOK_SECRET",

@@ -22,6 +22,8 @@ pub struct Intake {
     pub learned: Vec<(PartId, ProductId)>,
     /// Changes of parts, whose products the delivery does not name.
     pub parts: Vec<PartHint>,
+    /// Something that somebody has to know, in words for the log.
+    pub notice: Option<&'static str>,
 }
 
 /// A change of a product of which no more is told than that it happened.
@@ -82,6 +84,11 @@ struct Told<'a> {
 }
 
 impl Intake {
+    /// Nothing for shoppers, but something that somebody has to know.
+    pub fn notice(words: &'static str) -> Self {
+        Self { notice: Some(words), ..Self::default() }
+    }
+
     /// Whether it says nothing that a shopper could see.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && self.observed.is_empty() && self.parts.is_empty()

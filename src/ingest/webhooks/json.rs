@@ -64,6 +64,16 @@ impl<'a> Object<'a> {
         self.get(name).is_some_and(|value| value.get() == "true")
     }
 
+    /// Whether it is there, be it `null`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// Whether it is there and `null`.
+    pub(super) fn is_null(&self, name: &str) -> bool {
+        self.has(name) && self.get(name).is_none()
+    }
+
     /// A time with its zone or, without one, in UTC.
     pub(super) fn time(&self, name: &str) -> Option<LogTime> {
         let text = self.text(name)?;

@@ -17,6 +17,7 @@ mod parts;
 mod pipeline;
 mod platform;
 mod secrets;
+mod shopify;
 mod standard;
 mod woocommerce;
 
@@ -26,6 +27,7 @@ pub use self::{
     pipeline::Pipeline,
     platform::{Delivery, Platform},
     secrets::{Secrets, Signature},
+    shopify::Shopify,
     standard::Standard,
     woocommerce::WooCommerce,
 };
@@ -38,6 +40,8 @@ pub const DELIVERY_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub struct WebhooksConfig {
     /// Of WooCommerce shops.
     pub woocommerce: Secrets,
+    /// Of apps in Shopify stores.
+    pub shopify: Secrets,
     /// Of backends that sign by the Standard Webhooks specification.
     pub standard: Secrets,
 }

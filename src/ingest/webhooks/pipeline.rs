@@ -91,6 +91,9 @@ impl Pipeline {
                 return Ok(answer);
             }
         };
+        if let Some(notice) = intake.notice {
+            tracing::warn!(platform = platform.name(), "{notice}");
+        }
         let appended =
             self.append(platform, &intake).await.inspect_err(|_| self.count(platform, "unavailable"))?;
         drop(turn);

@@ -2,6 +2,7 @@
 
 mod guard;
 mod parts;
+mod shopify;
 mod standard;
 mod woocommerce;
 
