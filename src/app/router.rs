@@ -83,6 +83,8 @@ impl Routes {
             .route("/api/webhooks/product-update", pipeline.route(webhooks::WooCommerce::new(config)))
             .route("/api/webhooks/woocommerce", pipeline.route(webhooks::WooCommerce::new(config)))
             .route("/api/webhooks/shopify", pipeline.route(webhooks::Shopify::new(config)))
+            .route("/api/webhooks/whatsapp", pipeline.route(webhooks::Meta::new(config)))
+            .route("/api/webhooks/facebook", pipeline.route(webhooks::Meta::new(config)))
             .route("/api/webhooks/custom", pipeline.route(webhooks::Standard::new(config)))
     }
 

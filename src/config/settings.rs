@@ -70,9 +70,19 @@ pub const SETTINGS: &[Setting] = &[
         "client secrets of Shopify apps, and signing secrets of stores, comma separated; unset: /api/webhooks/shopify is not there",
     )),
     secret(setting(
+        "META_APP_SECRET",
+        "",
+        "app secrets of apps at Meta, comma separated; unset: /api/webhooks/whatsapp and /api/webhooks/facebook are not there",
+    )),
+    secret(setting(
+        "META_VERIFY_TOKEN",
+        "",
+        "tokens that Meta shows when a webhook is set up, comma separated, 16 characters or more each",
+    )),
+    secret(setting(
         "STANDARD_WEBHOOK_SECRET",
         "",
-        "secrets of backends that sign by Standard Webhooks, comma separated: whsec_ and base64 of 24 to 64 bytes",
+        "secrets of backends that sign by Standard Webhooks, comma separated: whsec_ and base64 of 24 to 64 bytes; unset: /api/webhooks/custom is not there",
     )),
     secret(setting(
         "JWT_SECRET",

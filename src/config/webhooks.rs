@@ -2,7 +2,10 @@
 //! it may tell every browser anything about any product.
 
 use super::read::{Noted, Reader, is_placeholder};
-use crate::ingest::webhooks::{Secrets, Standard, WebhooksConfig, WooCommerce};
+use crate::{
+    ingest::webhooks::{Secrets, Standard, WebhooksConfig, WooCommerce},
+    web::ApiKeys,
+};
 
 /// Secrets of one platform: the current one, the previous one, and a few to spare. A body is hashed once for each before
 /// anybody knows who sent it.
@@ -22,12 +25,36 @@ pub(super) fn webhooks(r: &mut Reader<'_>) -> Result<WebhooksConfig, Noted> {
         let expected = "the client secret of an app, or the signing secret of a store's notifications";
         secrets(text, expected, |secret| is_strong(secret, LEN_MIN).then(|| secret.as_bytes().to_vec()))
     });
+    let meta = r.get("META_APP_SECRET", |text| {
+        let expected = "the app secret of an app at Meta";
+        secrets(text, expected, |secret| is_strong(secret, LEN_MIN).then(|| secret.as_bytes().to_vec()))
+    });
+    let meta_verify_tokens = r.get("META_VERIFY_TOKEN", verify_tokens);
     let standard = r.get("STANDARD_WEBHOOK_SECRET", |text| {
         let expected =
             "whsec_ and base64 of 24 to 64 random bytes (try: echo whsec_$(openssl rand -base64 32))";
         secrets(text, expected, |secret| Standard::key(secret).filter(|_| !is_placeholder(secret)))
     });
-    Ok(WebhooksConfig { woocommerce: woocommerce?, shopify: shopify?, standard: standard? })
+    Ok(WebhooksConfig {
+        woocommerce: woocommerce?,
+        shopify: shopify?,
+        meta: meta?,
+        meta_verify_tokens: meta_verify_tokens?,
+        standard: standard?,
+    })
+}
+
+/// Tokens that are shown, not signed with; guessing one only sets up a webhook whose deliveries are not believed.
+fn verify_tokens(text: &str) -> Result<Option<ApiKeys>, String> {
+    const LEN_MIN: usize = 16;
+    let listed: Vec<&str> = text.split(',').map(str::trim).collect();
+    if text.is_empty() {
+        Ok(None)
+    } else if listed.iter().all(|token| is_strong(token, LEN_MIN)) {
+        Ok(Some(ApiKeys::new(listed)))
+    } else {
+        Err(format!("random tokens of {LEN_MIN} characters or more (try: openssl rand -hex 16)"))
+    }
 }
 
 fn is_strong(secret: &str, len_min: usize) -> bool {
@@ -81,11 +108,26 @@ mod tests {
             "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",
             &["shpss_test", "hush", &"0".repeat(64), "shpss_your-secret-here-your-secret"],
         );
+        refuses("META_APP_SECRET", "614fc2afde15eee07a26b2fe3eaee9b9", &["app-secret", &"ab".repeat(16)]);
         refuses(
             "STANDARD_WEBHOOK_SECRET",
             "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
             &["whsec_", "whsec_c2hvcnQ=", "a text that is no base64, however long", &"A".repeat(44)],
         );
+    }
+
+    #[test]
+    fn a_verify_token_is_no_word_that_anybody_guesses() {
+        let read = |text| read("META_VERIFY_TOKEN", text);
+        assert!(read("").unwrap().webhooks.meta_verify_tokens.is_none());
+        let tokens =
+            read("b31f9d0c7e5a2648, old-token-q7Zk1Xw").unwrap().webhooks.meta_verify_tokens.unwrap();
+        assert!(
+            tokens.accept(b"b31f9d0c7e5a2648") && tokens.accept(b"old-token-q7Zk1Xw") && !tokens.accept(b"")
+        );
+        for bad in ["short", "b31f9d0c7e5a2648,", "changeme-changeme-changeme"] {
+            assert_eq!(read(bad).unwrap_err().0[0].name, "META_VERIFY_TOKEN", "{bad}");
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Intake {
     pub learned: Vec<(PartId, ProductId)>,
     /// Changes of parts, whose products the delivery does not name.
     pub parts: Vec<PartHint>,
+    /// Changes that name their product in a way that cannot be a product id.
+    pub unnamed: u64,
     /// Something that somebody has to know, in words for the log.
     pub notice: Option<&'static str>,
 }

@@ -11,6 +11,7 @@
 
 mod intake;
 mod json;
+mod meta;
 mod observed;
 mod orders;
 mod parts;
@@ -23,6 +24,7 @@ mod woocommerce;
 
 pub use self::{
     intake::{Hint, Intake, PartHint, What},
+    meta::Meta,
     parts::{MemoryParts, PartId, Parts, RedisParts},
     pipeline::Pipeline,
     platform::{Delivery, Platform},
@@ -31,6 +33,8 @@ pub use self::{
     standard::Standard,
     woocommerce::WooCommerce,
 };
+
+use crate::web::ApiKeys;
 
 /// Bytes of a delivery (contract section 3.3): products with long texts reach hundreds of kilobytes.
 pub const DELIVERY_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -42,6 +46,10 @@ pub struct WebhooksConfig {
     pub woocommerce: Secrets,
     /// Of apps in Shopify stores.
     pub shopify: Secrets,
+    /// Of apps at Meta.
+    pub meta: Secrets,
+    /// By which Meta shows, once, that it was told of this gateway by its owner. `None`: it is not asked.
+    pub meta_verify_tokens: Option<ApiKeys>,
     /// Of backends that sign by the Standard Webhooks specification.
     pub standard: Secrets,
 }

@@ -94,6 +94,7 @@ impl Pipeline {
         if let Some(notice) = intake.notice {
             tracing::warn!(platform = platform.name(), "{notice}");
         }
+        self.note_unknown(platform, intake.unnamed);
         let appended =
             self.append(platform, &intake).await.inspect_err(|_| self.count(platform, "unavailable"))?;
         drop(turn);

@@ -13,7 +13,7 @@ use super::{appended, deliver};
 use crate::support::TestApp;
 
 const SECRET: (&str, &str) = ("STANDARD_WEBHOOK_SECRET", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
-const PATHS: [&str; 4] = ["custom", "shopify", "woocommerce", "product-update"];
+const PATHS: [&str; 6] = ["custom", "whatsapp", "facebook", "shopify", "woocommerce", "product-update"];
 
 /// Signed, but with no secret of ours.
 const FORGED: [(&str, &str); 3] =

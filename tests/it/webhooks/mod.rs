@@ -1,6 +1,7 @@
 //! Webhooks from outside: what each platform sends, what it is answered, and what shoppers hear of it.
 
 mod guard;
+mod meta;
 mod parts;
 mod shopify;
 mod standard;
