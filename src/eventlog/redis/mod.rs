@@ -4,6 +4,7 @@
 //! tail, a fork, a trimmed or deleted log is found out. It does not batch, and does not know how many pods there are.
 
 mod acked;
+mod answers;
 mod breaker;
 mod history;
 mod reader;

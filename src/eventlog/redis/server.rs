@@ -3,7 +3,7 @@
 //! Appends and questions share one connection, where they are pipelined; reads have their own, because a blocking read
 //! keeps all behind it waiting.
 
-use std::{collections::HashMap, fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fred::{
@@ -14,12 +14,14 @@ use fred::{
     util::redis_keyslot,
 };
 use parking_lot::Mutex;
-use serde_json::value::RawValue;
 
-use super::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Stored, Taken};
+use super::{
+    answers::{KIND_GAP, read_append, read_standing, read_stream},
+    store::{Refusal, Standing, Store, StoreError, Stored, Taken},
+};
 use crate::{
-    eventlog::{Append, Appended, InputGap, LeaseToken},
-    model::{Data, Entry, Epoch, Event, LogTime, Position, ProductId, Timestamp},
+    eventlog::{Append, InputGap, LeaseToken},
+    model::{Epoch, Event, ProductId},
     redis::{Call, Keys, Link, RedisConfig, Script, once, without_args},
 };
 
@@ -299,96 +301,6 @@ impl Store for RedisStore {
         // What is no entry of ours got into the log from outside.
         read_stream(read).ok_or(StoreError::Inconsistent(None))
     }
-}
-
-/// The kind of an entry that says that an input lost something; every other kind is an event's type.
-const KIND_GAP: &str = "gap";
-
-/// `fenced`, `key_reused` and `inconsistent` stand alone; see append.lua for the rest.
-fn read_append(returned: &[String]) -> Result<Taken, StoreError> {
-    let text = |i: usize| returned.get(i).map_or("", String::as_str);
-    match text(0) {
-        "fenced" => return Err(StoreError::Fenced),
-        "key_reused" => return Err(StoreError::KeyReused),
-        "inconsistent" => return Err(StoreError::Inconsistent(read_epoch(text(1)))),
-        _ => {}
-    }
-    let read = || {
-        Some(Taken {
-            appended: Appended {
-                accepted: text(1).parse().ok()?,
-                duplicates: text(2).parse().ok()?,
-                cursor: text(3).parse().ok()?,
-                repeated: text(0) == "repeated",
-            },
-            lineage: Lineage(text(4).into()),
-        })
-    };
-    read().ok_or(StoreError::Refused(Refusal::Other))
-}
-
-fn read_standing(returned: &[String]) -> Option<Standing> {
-    let text = |i: usize| returned.get(i).map_or("", String::as_str);
-    Some(Standing {
-        head: Position::from_str(&format!("{}.{}", text(0), text(1))).ok()?,
-        first_n: text(2).parse().ok()?,
-        log_time: log_time(text(3))?,
-        born: log_time(text(4))?,
-        age: Duration::from_micros(text(5).parse().ok()?),
-        ended: text(6).parse().ok(),
-        lineage: Lineage(text(7).into()),
-    })
-}
-
-fn read_epoch(name: &str) -> Option<Epoch> {
-    format!("{name}.0").parse::<Position>().ok().map(|start| start.epoch)
-}
-
-fn log_time(micros: &str) -> Option<LogTime> {
-    micros.parse().ok().map(LogTime::from_micros)
-}
-
-/// What `XREAD` answers: `[[key, [[id, [field, value, ...]], ...]]]`, or nil when nothing came.
-fn read_stream(read: Value) -> Option<Vec<Stored>> {
-    let first = |value: Value| value.into_array().into_iter().next();
-    let Some(stream) = first(read).filter(Value::is_array) else { return Some(Vec::new()) };
-    let entries = stream.into_array().into_iter().nth(1).map(Value::into_array).unwrap_or_default();
-    entries.into_iter().map(read_entry).collect()
-}
-
-fn read_entry(entry: Value) -> Option<Stored> {
-    let mut parts = entry.into_array().into_iter();
-    let id = parts.next()?.into_string()?;
-    let mut pairs = parts.next()?.into_array().into_iter();
-    let mut fields = HashMap::new();
-    while let (Some(name), Some(value)) = (pairs.next(), pairs.next()) {
-        fields.insert(name.into_string()?, value.into_string()?);
-    }
-    let field = |name: &str| fields.get(name).map_or("", String::as_str);
-    let n = id.strip_suffix("-0")?;
-    let at = Position::from_str(&format!("{}.{n}", field("e"))).ok()?;
-    let (taken, before) = (log_time(field("t"))?, log_time(field("b"))?);
-    let content = read_content(&field, at, taken).unwrap_or(Content::Unreadable);
-    Some(Stored { at, log_time: taken, before, content })
-}
-
-fn read_content<'a>(field: &impl Fn(&str) -> &'a str, at: Position, log_time: LogTime) -> Option<Content> {
-    if field("k") == KIND_GAP {
-        let ids = field("p").split(',').filter(|id| !id.is_empty());
-        return Some(Content::InputGap(ids.map(|id| ProductId::new(id).ok()).collect::<Option<_>>()?));
-    }
-    let data = RawValue::from_string(field("d").to_owned()).ok()?;
-    let event = Event {
-        product_id: ProductId::new(field("p")).ok()?,
-        event_type: field("k").parse().ok()?,
-        data: Data::new(&data).ok()?,
-        timestamp: Timestamp::new(field("s")).ok()?,
-    };
-    let message = match field("m") {
-        "" => None,
-        digest => Some(digest.parse().ok()?),
-    };
-    Some(Content::Event(Box::new(Entry { at, log_time, event, message })))
 }
 
 fn info_field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
