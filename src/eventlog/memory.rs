@@ -8,12 +8,14 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    Append, AppendError, Appended, EventLog, Head, InputGap, LogError, Tail, Tailed,
+    Append, AppendError, Appended, EventLog, Head, InputGap, LeaseToken, LogError, NewEvent, RequestClaim,
+    Tail, Tailed,
     claims::{Claim, Claims},
+    snapshots::{Crossed, FIRED_MAX, Fired, MemorySnapshots, Observed, Sightings, Tally, compare, cross},
 };
 use crate::{
     clock::Clock,
-    model::{Entry, Epoch, LogTime, Position, ProductId},
+    model::{Entry, Epoch, LogTime, MessageDigest, Position, ProductId},
 };
 
 /// How much the log keeps. Whatever bound is met first, the oldest entries go.
@@ -55,6 +57,7 @@ struct State {
     /// The log time of `n`.
     last: LogTime,
     claims: Claims,
+    snapshots: MemorySnapshots,
 }
 
 /// What stands at one position.
@@ -96,6 +99,7 @@ impl MemoryLog {
             n: 0,
             last: clock.now(),
             claims: Claims::new(config.claim_ttl_secs),
+            snapshots: MemorySnapshots::default(),
         };
         let shared = Shared {
             epoch: Epoch::from_random(rand::random()),
@@ -124,6 +128,14 @@ impl EventLog for MemoryLog {
         Ok(at)
     }
 
+    async fn observe(&self, sightings: Sightings) -> Result<Observed, AppendError> {
+        self.shared.observe(&sightings)
+    }
+
+    async fn fire_sales(&self, _lease: Option<LeaseToken>) -> Result<Fired, AppendError> {
+        Ok(self.shared.fire_sales())
+    }
+
     async fn head(&self) -> Result<Head, LogError> {
         Ok(self.shared.head())
     }
@@ -149,26 +161,74 @@ impl Shared {
         let mut state = self.state.lock();
         let now = self.clock.now();
         state.claims.trim(now);
-        if let Some(request) = append.request {
-            match state.claims.get(&request.key) {
-                Some(Claim::Request { body, .. }) if *body != request.body => {
-                    return Err(AppendError::KeyReused);
-                }
-                Some(&Claim::Request { accepted, duplicates, cursor_n, .. }) => {
-                    return Ok(Appended {
-                        accepted: accepted.into(),
-                        duplicates: duplicates.into(),
-                        cursor: self.epoch.at(cursor_n),
-                        repeated: true,
-                    });
-                }
-                _ => {}
-            }
+        if let Some(first) = self.first_answer(&state, append.request)? {
+            return Ok(first);
         }
+        let digest = append.message.and_then(|message| message.heard).and_then(|heard| heard.digest);
+        Ok(self.take(&mut state, now, append.request, append.events, digest))
+    }
+
+    fn observe(&self, sightings: &Sightings) -> Result<Observed, AppendError> {
+        let mut state = self.state.lock();
+        let now = self.clock.now();
+        state.claims.trim(now);
+        if let Some(appended) = self.first_answer(&state, sightings.request)? {
+            return Ok(Observed { appended, tally: Tally::default() });
+        }
+        let mut changes = compare(&sightings.sightings, sightings.now, |key| state.snapshots.get(key));
+        let events = changes.behind(&sightings.events);
+        let appended = self.take(&mut state, now, sightings.request, events, None);
+        state.snapshots.keep(changes.snapshots);
+        state.snapshots.plan(changes.planned, now);
+        Ok(Observed { appended, tally: changes.tally })
+    }
+
+    fn fire_sales(&self) -> Fired {
+        let mut state = self.state.lock();
+        let now = self.clock.now();
+        let due = state.snapshots.due(now, FIRED_MAX);
+        if due.is_empty() {
+            return Fired { fired: 0, waiting: state.snapshots.waiting() };
+        }
+        let Crossed { events, snapshots } = cross(&due, |key| state.snapshots.get(key));
+        let events = events.into_iter().map(|event| NewEvent { event, claim: None }).collect();
+        self.take(&mut state, now, None, events, None);
+        state.snapshots.keep(snapshots);
+        due.iter().for_each(|(boundary, _)| state.snapshots.forget(boundary));
+        Fired { fired: due.len(), waiting: state.snapshots.waiting() }
+    }
+
+    /// The first answer to this request, if there was one.
+    fn first_answer(
+        &self,
+        state: &State,
+        request: Option<RequestClaim>,
+    ) -> Result<Option<Appended>, AppendError> {
+        let Some(request) = request else { return Ok(None) };
+        match state.claims.get(&request.key) {
+            Some(Claim::Request { body, .. }) if *body != request.body => Err(AppendError::KeyReused),
+            Some(&Claim::Request { accepted, duplicates, cursor_n, .. }) => Ok(Some(Appended {
+                accepted: accepted.into(),
+                duplicates: duplicates.into(),
+                cursor: self.epoch.at(cursor_n),
+                repeated: true,
+            })),
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes the events whose claims are not known, and keeps the claims.
+    fn take(
+        &self,
+        state: &mut State,
+        now: LogTime,
+        request: Option<RequestClaim>,
+        events: Vec<NewEvent>,
+        mut digest: Option<MessageDigest>,
+    ) -> Appended {
         let mut answer =
             Appended { accepted: 0, duplicates: 0, cursor: self.epoch.at(state.n), repeated: false };
-        let mut digest = append.message.and_then(|message| message.heard).and_then(|heard| heard.digest);
-        for new in append.events {
+        for new in events {
             answer.cursor = match new.claim.and_then(|key| state.claims.get(&key)) {
                 Some(Claim::Event { n }) => {
                     answer.duplicates += 1;
@@ -186,7 +246,7 @@ impl Shared {
                 }
             };
         }
-        if let Some(request) = append.request {
+        if let Some(request) = request {
             let claim = Claim::Request {
                 body: request.body,
                 accepted: u16::try_from(answer.accepted).unwrap_or(u16::MAX),
@@ -197,7 +257,7 @@ impl Shared {
         }
         state.trim(&self.config, now);
         self.newest.send_replace(state.n);
-        Ok(answer)
+        answer
     }
 }
 

@@ -5,6 +5,7 @@
 mod claims;
 mod memory;
 pub mod redis;
+pub mod snapshots;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 pub use claims::{BodyDigest, ClaimKey};
 pub use memory::{MemoryLog, MemoryLogConfig};
 
+use self::snapshots::{Fired, Observed, Sightings};
 use crate::model::{Entry, Event, LogTime, MessageDigest, Position, ProductId};
 
 /// A numbered log of accepted events.
@@ -26,6 +28,8 @@ use crate::model::{Entry, Event, LogTime, MessageDigest, Position, ProductId};
 /// - **Log time.** Each entry has its own microsecond, and never an earlier one than the entry before it.
 /// - **Claims.** An event or request whose claim is known is not appended again; the first answer is returned.
 ///   A claim is only ever visible together with the events it stands for.
+/// - **Snapshots.** What was seen of a product changes in one step with the entries that tell of it: a failed append
+///   leaves it as it was, and every pod compares with the same one. What was seen in another epoch is void.
 /// - **Epochs.** If history is lost the log starts a new epoch and never continues an old one. A tail says so.
 #[async_trait]
 pub trait EventLog: fmt::Debug + Send + Sync + 'static {
@@ -35,6 +39,14 @@ pub trait EventLog: fmt::Debug + Send + Sync + 'static {
     /// Notes in the log that an input lost something, so that every pod tells its clients, and those who come back
     /// later are told too. May be dropped at any await, as [`append`](Self::append) may.
     async fn append_gap(&self, gap: InputGap) -> Result<Position, AppendError>;
+
+    /// Compares products as their shop shows them with what was seen of them last, appends what changed, and keeps what they
+    /// look like now. May be dropped at any await, as [`append`](Self::append) may.
+    async fn observe(&self, sightings: Sightings) -> Result<Observed, AppendError>;
+
+    /// Appends what the sale boundaries say that have come, the first ones if there are many, each of them once. `lease`:
+    /// under which this is done, where pods share the log. May be dropped at any await.
+    async fn fire_sales(&self, lease: Option<LeaseToken>) -> Result<Fired, AppendError>;
 
     /// Where the log stands now. Cancel safe.
     async fn head(&self) -> Result<Head, LogError>;

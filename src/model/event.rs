@@ -39,6 +39,13 @@ pub enum EventType {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Data(Box<str>);
 
+/// The empty object.
+impl Default for Data {
+    fn default() -> Self {
+        Self("{}".into())
+    }
+}
+
 /// Why a JSON value cannot be an event's `data`. The publisher is at fault; retrying will not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DataError {

@@ -56,6 +56,16 @@ impl Keys {
         ["young", "old"].map(|generation| self.own(format_args!("parts:{generation}")))
     }
 
+    /// What products looked like when they were seen last: a hash that expires.
+    pub fn snapshots(&self) -> String {
+        self.own("snapshots")
+    }
+
+    /// When sales begin and end: a sorted set.
+    pub fn sales(&self) -> String {
+        self.own("sales")
+    }
+
     /// What one pod tells of its viewers: a string that expires.
     pub fn audience(&self, pod: &str) -> String {
         self.own(format_args!("audience:{pod}"))

@@ -315,6 +315,8 @@ async fn redis() -> World {
     World { log: server.log(config).await, kept, time: Time::Real, _server: Some(server) }
 }
 
+pub(crate) use suite;
+
 suite!(memory_log, tokio::test(start_paused = true), memory());
 suite!(redis_log, tokio::test(flavor = "multi_thread", worker_threads = 2), redis());
 

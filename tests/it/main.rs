@@ -8,6 +8,7 @@ mod cli;
 mod health;
 mod log_contract;
 mod notify;
+mod observed;
 mod redis;
 mod redis_kinds;
 mod security;

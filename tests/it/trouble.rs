@@ -11,7 +11,8 @@ use std::{
 use async_trait::async_trait;
 use serde_json::json;
 use shelfcast::eventlog::{
-    Append, AppendError, Appended, EventLog, Head, InputGap, LogError, MemoryLog, Tail, Tailed,
+    Append, AppendError, Appended, EventLog, Head, InputGap, LeaseToken, LogError, MemoryLog, Tail, Tailed,
+    snapshots::{Fired, Observed, Sightings},
 };
 use shelfcast::model::Position;
 use tokio::{net::TcpListener, time::sleep};
@@ -89,6 +90,14 @@ impl EventLog for Shared {
 
     async fn append_gap(&self, gap: InputGap) -> Result<Position, AppendError> {
         self.0.log.append_gap(gap).await
+    }
+
+    async fn observe(&self, sightings: Sightings) -> Result<Observed, AppendError> {
+        self.0.log.observe(sightings).await
+    }
+
+    async fn fire_sales(&self, lease: Option<LeaseToken>) -> Result<Fired, AppendError> {
+        self.0.log.fire_sales(lease).await
     }
 
     async fn head(&self) -> Result<Head, LogError> {

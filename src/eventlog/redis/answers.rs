@@ -50,7 +50,7 @@ pub(super) fn read_standing(returned: &[String]) -> Option<Standing> {
     })
 }
 
-fn read_epoch(name: &str) -> Option<Epoch> {
+pub(super) fn read_epoch(name: &str) -> Option<Epoch> {
     format!("{name}.0").parse::<Position>().ok().map(|start| start.epoch)
 }
 

@@ -4,6 +4,8 @@
 -- comes first (lease, claims, the first XADD; a new epoch may begin before, which loses nothing), and the claims last: a claim without its event would answer the
 -- publisher's retry with "duplicate" and lose the event.
 --
+-- Before it stand epoch.lua and, where products were observed, seen.lua with two functions; otherwise those are nil.
+--
 -- KEYS[3]  the lease; KEYS[4]: what its holder appended last; KEYS[5..]: the request's claim if there is one, then those
 --          of the events that have one
 -- ARGV     1 a name for a new epoch      2 the lease token that must hold, or ''     3 the holder's count, or ''
@@ -47,6 +49,9 @@ if body_digest ~= '' then
   end
 end
 
+local changed = what_changed and what_changed(at.epoch)
+if changed then return changed end
+
 local accepted, duplicates, cursor = 0, 0, ''
 local claimed, rewritten, notices = {}, {}, {}
 for i = 1, tonumber(ARGV[10]) do
@@ -80,6 +85,8 @@ for i = 1, tonumber(ARGV[10]) do
   end
 end
 redis.call('HSET', meta, 'n', digits(at.n), 'time', digits(at.time))
+if cursor == '' then cursor = at.epoch .. '.' .. digits(at.n) end
+if keep_seen then keep_seen(at.epoch) end
 
 -- Every value is plain: ids, types, cursors and times need no escaping, data is JSON already.
 for _, event in ipairs(notices) do

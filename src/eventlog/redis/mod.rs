@@ -7,7 +7,9 @@ mod acked;
 mod answers;
 mod breaker;
 mod history;
+mod observe;
 mod reader;
+mod seen;
 mod server;
 mod store;
 
@@ -20,10 +22,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+pub use self::seen::{BoundaryWrite, Due, DueBoundary, SeenWrites, SnapshotStore, SnapshotWrite, Stands};
 pub use self::server::{Durability, RedisLogConfig, RedisStore, Unfit};
 pub use self::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Stored, Taken};
 use self::{acked::Acked, breaker::Breaker, reader::Reader};
-use super::{Append, AppendError, Appended, EventLog, Head, InputGap, LogError, Tail};
+use super::{
+    Append, AppendError, Appended, EventLog, Head, InputGap, LeaseToken, LogError, Tail,
+    snapshots::{Fired, Observed, Sightings},
+};
 use crate::{model::Position, telemetry::Metrics};
 
 /// A log that every pod shares. Cheap to clone; all clones are the same.
@@ -75,6 +81,7 @@ impl<S: Store> SharedLog<S> {
             }
             Err(StoreError::KeyReused) => Err(AppendError::KeyReused),
             Err(StoreError::Fenced) => Err(AppendError::Fenced),
+            Err(StoreError::Contended) => Err(overloaded()),
             Err(StoreError::Inconsistent(_) | StoreError::Refused(_) | StoreError::Unknown) => {
                 Err(unavailable())
             }
@@ -84,7 +91,7 @@ impl<S: Store> SharedLog<S> {
     fn note(&self, taken: &Result<Taken, StoreError>) {
         let mut breaker = self.breaker.lock();
         match taken {
-            Ok(_) | Err(StoreError::KeyReused | StoreError::Fenced) => {
+            Ok(_) | Err(StoreError::KeyReused | StoreError::Fenced | StoreError::Contended) => {
                 if breaker.is_open() {
                     tracing::info!("the log takes events again");
                 }
@@ -129,7 +136,7 @@ impl<S: Store> Drop for Attempt<'_, S> {
 }
 
 #[async_trait]
-impl<S: Store> EventLog for SharedLog<S> {
+impl<S: SnapshotStore> EventLog for SharedLog<S> {
     async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let step = async {
             match self.store.append(&append).await {
@@ -145,6 +152,14 @@ impl<S: Store> EventLog for SharedLog<S> {
 
     async fn append_gap(&self, gap: InputGap) -> Result<Position, AppendError> {
         Ok(self.guarded(self.store.append_gap(&gap)).await?.appended.cursor)
+    }
+
+    async fn observe(&self, sightings: Sightings) -> Result<Observed, AppendError> {
+        self.observe_shown(&sightings).await
+    }
+
+    async fn fire_sales(&self, lease: Option<LeaseToken>) -> Result<Fired, AppendError> {
+        self.fire_due(lease).await
     }
 
     async fn head(&self) -> Result<Head, LogError> {

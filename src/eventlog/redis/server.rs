@@ -1,4 +1,4 @@
-//! [`RedisStore`]: the log at a Redis server, through three Lua scripts and `XREAD`. Decides nothing about history.
+//! [`RedisStore`]: the log at a Redis server, through Lua scripts and `XREAD`. Decides nothing about history.
 //!
 //! Appends and questions share one connection, where they are pipelined; reads have their own, because a blocking read
 //! keeps all behind it waiting.
@@ -52,11 +52,13 @@ pub enum Durability {
 /// The log at a Redis server.
 pub struct RedisStore {
     config: RedisLogConfig,
-    keys: Keys,
+    pub(super) keys: Keys,
     commands: Arc<Link>,
     reads: Link,
     append: Script,
+    pub(super) append_seen: Script,
     head: Script,
+    pub(super) due: Script,
     /// The refusal of another kind that was logged last.
     told: Mutex<Option<String>>,
 }
@@ -84,7 +86,10 @@ pub enum Unfit {
 }
 
 /// Before append.lua and head.lua stands what they share.
-const APPEND: &str = concat!(include_str!("epoch.lua"), include_str!("append.lua"));
+const APPEND: &str =
+    concat!(include_str!("epoch.lua"), "local what_changed, keep_seen\n", include_str!("append.lua"));
+const APPEND_SEEN: &str =
+    concat!(include_str!("epoch.lua"), include_str!("seen.lua"), include_str!("append.lua"));
 const HEAD: &str = concat!(include_str!("epoch.lua"), include_str!("head.lua"));
 
 impl RedisStore {
@@ -106,7 +111,9 @@ impl RedisStore {
             commands: Arc::new(redis.client().map_err(no_client)?),
             reads: redis.client().map_err(no_client)?,
             append: Script::new(APPEND),
+            append_seen: Script::new(APPEND_SEEN),
             head: Script::new(HEAD),
+            due: Script::new(include_str!("due.lua")),
             told: Mutex::default(),
         })
     }
@@ -173,35 +180,59 @@ impl RedisStore {
         redis_keyslot(self.keys.log().as_bytes())
     }
 
-    async fn run_append(&self, call: Call) -> Result<Taken, StoreError> {
+    /// Runs one of the scripts that append, and waits for what `DURABILITY` says if it was done.
+    pub(super) async fn run_append(&self, script: &Script, call: &Call) -> Result<Vec<String>, StoreError> {
         let commands = self.connected(&self.commands)?;
         let confirm: (_, &[_]) = match self.config.durability {
-            Durability::Memory => {
-                let returned = self.append.run(commands, Self::TIMEOUT, &call).await;
-                return read_append(&returned.map_err(|error| self.error(&error))?);
-            }
+            Durability::Memory => return self.ask(script, call).await,
             Durability::Replica => ("WAIT", &["1", Self::CONFIRM_MS]),
             Durability::Fsync => ("WAITAOF", &["1", "0", Self::CONFIRM_MS]),
         };
-        let ran = self.append.run_then(commands, Self::TIMEOUT, &call, confirm).await;
+        let ran = script.run_then(commands, Self::TIMEOUT, call, confirm).await;
         let (returned, confirmed) = ran.map_err(|error| self.error(&error))?;
-        let taken = read_append(&returned)?;
         // WAIT answers with how many replicas have it; WAITAOF with the same of disks, the primary's own first.
-        let count = confirmed.into_array().first().and_then(Value::as_i64);
-        if count.unwrap_or(0) >= 1 { Ok(taken) } else { Err(StoreError::Unknown) }
+        let count = confirmed.into_array().first().and_then(Value::as_i64).unwrap_or(0);
+        let done = returned.first().is_some_and(|what| ["taken", "repeated"].contains(&what.as_str()));
+        if done && count < 1 { Err(StoreError::Unknown) } else { Ok(returned) }
+    }
+
+    /// Runs a script.
+    pub(super) async fn ask(&self, script: &Script, call: &Call) -> Result<Vec<String>, StoreError> {
+        let commands = self.connected(&self.commands)?;
+        script.run(commands, Self::TIMEOUT, call).await.map_err(|error| self.error(&error))
     }
 
     async fn run_head(&self, condemned: Option<Epoch>) -> Result<Standing, StoreError> {
-        let commands = self.connected(&self.commands)?;
         let args = vec![
             Epoch::from_random(rand::random()).to_string(),
             condemned.map(|epoch| epoch.to_string()).unwrap_or_default(),
             self.config.retention_secs.saturating_mul(1_000_000).to_string(),
         ];
         let call = Call { keys: vec![self.keys.log(), self.keys.meta()], args };
-        let returned =
-            self.head.run(commands, Self::TIMEOUT, &call).await.map_err(|error| self.error(&error))?;
+        let returned = self.ask(&self.head, &call).await?;
         read_standing(&returned).ok_or(StoreError::Refused(Refusal::Other))
+    }
+
+    /// The call that appends.
+    pub(super) fn append_call(&self, append: &Append) -> Call {
+        let mut keys = self.append_keys();
+        keys.extend(append.request.iter().map(|request| self.keys.claim(request.key)));
+        keys.extend(append.events.iter().filter_map(|new| new.claim).map(|claim| self.keys.claim(claim)));
+        let message = append.message;
+        let heard = message.and_then(|m| m.heard);
+        let mirror = !message.is_some_and(|m| m.from_mirror);
+        let mut args = self.append_args(message.map(|m| m.lease), heard.map(|h| h.number), mirror);
+        args.push(append.request.map(|request| request.body.to_string()).unwrap_or_default());
+        args.push(heard.and_then(|heard| heard.digest).map(|digest| digest.to_string()).unwrap_or_default());
+        args.push(append.events.len().to_string());
+        for new in &append.events {
+            let Event { product_id, event_type, data, timestamp } = &new.event;
+            let claimed = if new.claim.is_some() { "1" } else { "" };
+            let fields =
+                [event_type.as_str(), product_id.as_str(), data.as_str(), timestamp.as_str(), claimed];
+            args.extend(fields.map(str::to_owned));
+        }
+        Call { keys, args }
     }
 
     /// The keys that every append touches.
@@ -253,24 +284,7 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn append(&self, append: &Append) -> Result<Taken, StoreError> {
-        let mut keys = self.append_keys();
-        keys.extend(append.request.iter().map(|request| self.keys.claim(request.key)));
-        keys.extend(append.events.iter().filter_map(|new| new.claim).map(|claim| self.keys.claim(claim)));
-        let message = append.message;
-        let heard = message.and_then(|m| m.heard);
-        let mirror = !message.is_some_and(|m| m.from_mirror);
-        let mut args = self.append_args(message.map(|m| m.lease), heard.map(|h| h.number), mirror);
-        args.push(append.request.map(|request| request.body.to_string()).unwrap_or_default());
-        args.push(heard.and_then(|heard| heard.digest).map(|digest| digest.to_string()).unwrap_or_default());
-        args.push(append.events.len().to_string());
-        for new in &append.events {
-            let Event { product_id, event_type, data, timestamp } = &new.event;
-            let claimed = if new.claim.is_some() { "1" } else { "" };
-            let fields =
-                [event_type.as_str(), product_id.as_str(), data.as_str(), timestamp.as_str(), claimed];
-            args.extend(fields.map(str::to_owned));
-        }
-        self.run_append(Call { keys, args }).await
+        read_append(&self.run_append(&self.append, &self.append_call(append)).await?)
     }
 
     async fn append_gap(&self, gap: &InputGap) -> Result<Taken, StoreError> {
@@ -278,7 +292,7 @@ impl Store for RedisStore {
         let mut args = self.append_args(gap.lease, None, false);
         let product_ids = gap.product_ids.iter().map(ProductId::as_str).collect::<Vec<_>>().join(",");
         args.extend(["", "", "1", KIND_GAP, &product_ids, "", "", ""].map(str::to_owned));
-        self.run_append(Call { keys, args }).await
+        read_append(&self.run_append(&self.append, &Call { keys, args }).await?)
     }
 
     async fn head(&self) -> Result<Standing, StoreError> {

@@ -113,6 +113,9 @@ pub enum StoreError {
     /// The lease is held by another pod, or by none.
     #[error("the lease is no longer held")]
     Fenced,
+    /// What it was computed from did not stand any more, every time; nothing was done.
+    #[error("others were quicker every time")]
+    Contended,
     /// What the server keeps of this epoch contradicts itself; nothing was done. A new epoch mends it. `None`: of the one
     /// that the caller asked about.
     #[error("the log and its head contradict each other")]
@@ -131,6 +134,7 @@ impl StoreError {
         match self {
             Self::KeyReused => "key_reused",
             Self::Fenced => "fenced",
+            Self::Contended => "contended",
             Self::Inconsistent(_) => "inconsistent",
             Self::Refused(refusal) => refusal.as_str(),
             Self::Unknown => "unknown",

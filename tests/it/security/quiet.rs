@@ -12,7 +12,10 @@ use std::{
 use async_trait::async_trait;
 use serde_json::json;
 use shelfcast::{
-    eventlog::{Append, AppendError, Appended, EventLog, Head, InputGap, LogError, MemoryLog, Tail},
+    eventlog::{
+        Append, AppendError, Appended, EventLog, Head, InputGap, LeaseToken, LogError, MemoryLog, Tail,
+        snapshots::{Fired, Observed, Sightings},
+    },
     model::Position,
 };
 use tokio::time::{Instant, sleep};
@@ -72,6 +75,16 @@ impl EventLog for CountedLog {
         self.log.append_gap(gap).await
     }
 
+    async fn observe(&self, sightings: Sightings) -> Result<Observed, AppendError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.log.observe(sightings).await
+    }
+
+    async fn fire_sales(&self, lease: Option<LeaseToken>) -> Result<Fired, AppendError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.log.fire_sales(lease).await
+    }
+
     async fn head(&self) -> Result<Head, LogError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.log.head().await
@@ -97,7 +110,7 @@ async fn asking_for_health_asks_nobody_else() {
     }
     assert_eq!(start.elapsed(), Duration::ZERO, "answered without waiting for anything");
     assert_eq!(log.asked.load(Ordering::SeqCst), before);
-    // It is no blind counter: the watch of the head asks by itself, at its own pace.
+    // It is no blind counter: the watch of the head and the sale timer ask by themselves, at their own pace.
     sleep(Duration::from_secs(10)).await;
     assert!((1..=100).contains(&(log.asked.load(Ordering::SeqCst) - before)));
 }

@@ -8,7 +8,10 @@ use parking_lot::Mutex;
 use shelfcast::{
     eventlog::{
         Append, InputGap, NewEvent,
-        redis::{Lineage, Refusal, Standing, Store, StoreError, Stored, Taken},
+        redis::{
+            Due, Lineage, Refusal, SeenWrites, SnapshotStore, Standing, Stands, Store, StoreError, Stored,
+            Taken,
+        },
     },
     model::{Epoch, LogTime},
     tasks::Tasks,
@@ -357,5 +360,17 @@ impl Store for SimStore {
             (!found.is_empty() || Instant::now() >= until).then_some(Ok(found))
         })
         .await
+    }
+}
+
+/// No shop shows its products in a run: publishers tell events.
+#[async_trait]
+impl SnapshotStore for SimStore {
+    async fn append_seen(&self, _append: &Append, _writes: &SeenWrites) -> Result<Stands, StoreError> {
+        Err(StoreError::Refused(Refusal::Other))
+    }
+
+    async fn due(&self) -> Result<Due, StoreError> {
+        Ok(Due { epoch: None, due: Vec::new(), waiting: 0 })
     }
 }

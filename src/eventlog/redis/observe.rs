@@ -1,0 +1,128 @@
+//! Observed products on the shared log. Two pods may see the same product at once, so nothing is compared under a lock: a
+//! pod is told what stands at the server, compares, and appends on condition that it still stands. If not, it begins again.
+
+use std::collections::HashMap;
+
+use super::{
+    SharedLog,
+    seen::{BoundaryWrite, Due, DueBoundary, SeenWrites, SnapshotStore, SnapshotWrite, Stands},
+    store::StoreError,
+    unavailable,
+};
+use crate::{
+    eventlog::{
+        Append, AppendError, LeaseToken, Message, NewEvent,
+        snapshots::{Fired, Observed, Sightings, Snapshot, SnapshotKey, Tally, compare, cross},
+    },
+    model::Epoch,
+};
+
+/// Tries until it is given up. Of those who try at once, in each round at least one gets through.
+const ROUNDS_MAX: usize = 32;
+
+impl<S: SnapshotStore> SharedLog<S> {
+    /// See [`EventLog::observe`](crate::eventlog::EventLog::observe).
+    pub(super) async fn observe_shown(&self, sightings: &Sightings) -> Result<Observed, AppendError> {
+        let keys = keys(sightings);
+        let mut tally = Tally::default();
+        let step = async {
+            let mut append =
+                Append { request: sightings.request, events: sightings.events.clone(), message: None };
+            let mut writes = SeenWrites::question(&keys);
+            for _ in 0..ROUNDS_MAX {
+                let (epoch, stored) = match self.store.append_seen(&append, &writes).await {
+                    Ok(Stands::Taken(taken)) => return Ok(taken),
+                    Ok(Stands::Otherwise { epoch, stored }) => (epoch, stored),
+                    Err(StoreError::Inconsistent(Some(epoch))) => {
+                        self.store.renew(epoch).await?;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
+                let mut changes =
+                    compare(&sightings.sightings, sightings.now, last(Some(epoch), &keys, &stored));
+                tally = changes.tally;
+                append.events = changes.behind(&sightings.events);
+                writes = SeenWrites {
+                    epoch: Some(epoch),
+                    snapshots: expecting(&keys, stored, &changes.snapshots),
+                    boundaries: changes.planned.into_iter().map(BoundaryWrite::plan).collect(),
+                };
+            }
+            Err(StoreError::Contended)
+        };
+        let appended = self.guarded(step).await?.appended;
+        // The first answer counted them.
+        let tally = if appended.repeated { Tally::default() } else { tally };
+        Ok(Observed { appended, tally })
+    }
+
+    /// See [`EventLog::fire_sales`](crate::eventlog::EventLog::fire_sales).
+    pub(super) async fn fire_due(&self, lease: Option<LeaseToken>) -> Result<Fired, AppendError> {
+        let Due { epoch, due, waiting } = self.store.due().await.map_err(|_| unavailable())?;
+        if due.is_empty() {
+            return Ok(Fired { fired: 0, waiting });
+        }
+        let boundaries = due.iter().map(BoundaryWrite::done).collect();
+        // One that cannot be read is done with as well, or it would stand before all others for ever.
+        let read = |due: DueBoundary| Some(((due.boundary()?, due.at_ms), due.stored));
+        let (due, stored): (Vec<_>, Vec<_>) = due.into_iter().filter_map(read).unzip();
+        let keys: Vec<_> = due.iter().map(|(boundary, _)| boundary.key.clone()).collect();
+        let crossed = cross(&due, last(epoch, &keys, &stored));
+        let fired = SeenWrites { epoch, snapshots: expecting(&keys, stored, &crossed.snapshots), boundaries };
+        let message = lease.map(|lease| Message { lease, heard: None, from_mirror: false });
+        let events = crossed.events.into_iter().map(|event| NewEvent { event, claim: None }).collect();
+        let append = Append { request: None, events, message };
+        let step = async {
+            match self.store.append_seen(&append, &fired).await? {
+                Stands::Taken(taken) => Ok(taken),
+                // Somebody was quicker; what is left is looked at again in a moment.
+                Stands::Otherwise { .. } => Err(StoreError::Contended),
+            }
+        };
+        self.guarded(step).await?;
+        let fired = fired.boundaries.len();
+        Ok(Fired { fired, waiting: waiting.saturating_sub(fired) })
+    }
+}
+
+/// Whose snapshots are needed, each once.
+fn keys(sightings: &Sightings) -> Vec<SnapshotKey> {
+    let mut keys: Vec<_> = sightings.sightings.iter().map(|sighting| sighting.key()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// What was seen last, from what stands.
+fn last(
+    epoch: Option<Epoch>,
+    keys: &[SnapshotKey],
+    stored: &[Option<Box<str>>],
+) -> impl Fn(&SnapshotKey) -> Snapshot {
+    let known = |(key, stored): (&SnapshotKey, &Option<Box<str>>)| {
+        Some((key.clone(), read(epoch, stored.as_deref()?)))
+    };
+    let known: HashMap<_, _> = keys.iter().zip(stored).filter_map(known).collect();
+    move |key| known.get(key).cloned().unwrap_or_default()
+}
+
+/// What was seen in another epoch is void: clients refetched since, and may know of something newer that was lost here.
+fn read(epoch: Option<Epoch>, stored: &str) -> Snapshot {
+    let (seen_in, text) = stored.split_once(' ').unwrap_or_default();
+    let snapshot = Snapshot::from_text(text);
+    if epoch.is_some_and(|epoch| epoch.to_string() == seen_in) { snapshot } else { snapshot.without_look() }
+}
+
+fn expecting(
+    keys: &[SnapshotKey],
+    stored: Vec<Option<Box<str>>>,
+    next: &HashMap<SnapshotKey, Snapshot>,
+) -> Vec<SnapshotWrite> {
+    let write = |(key, expected): (&SnapshotKey, Option<Box<str>>)| SnapshotWrite {
+        key: key.clone(),
+        expected,
+        next: next.get(key).map(|snapshot| snapshot.to_text().into()),
+    };
+    keys.iter().zip(stored).map(write).collect()
+}

@@ -1,0 +1,197 @@
+//! [`SnapshotStore`]: what observing products asks of a server besides, each step atomic there; and how Redis does it. What
+//! is kept is text here: it is read and compared by [`observe`](super::observe).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{
+    answers::{read_append, read_epoch},
+    server::RedisStore,
+    store::{Refusal, Store, StoreError, Taken},
+};
+use crate::{
+    eventlog::{
+        Append,
+        snapshots::{BOUNDARIES_MAX, Boundary, FIRED_MAX, Planned, SNAPSHOTS_MAX, SnapshotKey},
+    },
+    model::Epoch,
+    redis::Call,
+};
+
+/// A server that keeps snapshots and sale boundaries beside the log.
+#[async_trait]
+pub trait SnapshotStore: Store {
+    /// Appends and keeps, if a claim does not decide first and if what was computed from still stands.
+    async fn append_seen(&self, append: &Append, writes: &SeenWrites) -> Result<Stands, StoreError>;
+
+    /// The sale boundaries that have come, the first ones. Changes nothing.
+    async fn due(&self) -> Result<Due, StoreError>;
+}
+
+/// What an append was computed from, and what is to be kept with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenWrites {
+    /// The epoch that must stand. `None`: the question what does.
+    pub epoch: Option<Epoch>,
+    /// The snapshots, each with what must stand.
+    pub snapshots: Vec<SnapshotWrite>,
+    /// The boundaries.
+    pub boundaries: Vec<BoundaryWrite>,
+}
+
+/// One snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotWrite {
+    /// Whose.
+    pub key: SnapshotKey,
+    /// What must stand, as it was told.
+    pub expected: Option<Box<str>>,
+    /// What is kept from here on. `None`: the same.
+    pub next: Option<Box<str>>,
+}
+
+/// One boundary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundaryWrite {
+    /// Which.
+    pub name: Box<str>,
+    /// The milliseconds that must stand. `None`: whatever does.
+    pub expected_ms: Option<i64>,
+    /// The milliseconds kept from here on, if they are still to come. `None`: it is forgotten.
+    pub at_ms: Option<i64>,
+}
+
+/// What came of a conditional append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stands {
+    /// It was taken, or its claim was known.
+    Taken(Taken),
+    /// Something else stands; nothing was done.
+    Otherwise {
+        /// The epoch.
+        epoch: Epoch,
+        /// What stands of each snapshot, in the order asked.
+        stored: Vec<Option<Box<str>>>,
+    },
+}
+
+/// Boundaries that have come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The epoch; `None` before the first.
+    pub epoch: Option<Epoch>,
+    /// The boundaries, in the order of their instants.
+    pub due: Vec<DueBoundary>,
+    /// How many are kept, these included.
+    pub waiting: usize,
+}
+
+/// A boundary that has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueBoundary {
+    /// Which.
+    pub name: Box<str>,
+    /// Its instant.
+    pub at_ms: i64,
+    /// What was seen of its product last.
+    pub stored: Option<Box<str>>,
+}
+
+impl SeenWrites {
+    /// The question what stands of these. A known claim is answered at once.
+    pub(super) fn question(keys: &[SnapshotKey]) -> Self {
+        let write = |key: &SnapshotKey| SnapshotWrite { key: key.clone(), expected: None, next: None };
+        Self { epoch: None, snapshots: keys.iter().map(write).collect(), boundaries: Vec::new() }
+    }
+
+    fn args(&self) -> Vec<String> {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let mut args = vec![
+            self.epoch.map(|epoch| epoch.to_string()).unwrap_or_default(),
+            SNAPSHOTS_MAX.to_string(),
+            SNAPSHOTS_LIVE.as_millis().to_string(),
+            BOUNDARIES_MAX.to_string(),
+            self.snapshots.len().to_string(),
+        ];
+        for SnapshotWrite { key, expected, next } in &self.snapshots {
+            args.extend([key.to_string(), text(expected.as_deref()), text(next.as_deref())]);
+        }
+        args.push(self.boundaries.len().to_string());
+        for BoundaryWrite { name, expected_ms, at_ms } in &self.boundaries {
+            args.extend([name.to_string(), millis(*expected_ms), millis(*at_ms)]);
+        }
+        args
+    }
+}
+
+/// How long snapshots are kept while no product is seen. They have a time to live, so that under a `volatile-` policy a
+/// Redis that is short of memory lets them go first; without them products are told without old values. Boundaries have none.
+const SNAPSHOTS_LIVE: Duration = Duration::from_secs(30 * 86_400);
+
+fn millis(at_ms: Option<i64>) -> String {
+    at_ms.map(|at_ms| at_ms.to_string()).unwrap_or_default()
+}
+
+impl BoundaryWrite {
+    /// As it was planned, whatever was planned before.
+    pub(super) fn plan(Planned { boundary, at_ms }: Planned) -> Self {
+        Self { name: boundary.to_string().into(), expected_ms: None, at_ms }
+    }
+
+    /// Done with, if nobody else was quicker.
+    pub(super) fn done(due: &DueBoundary) -> Self {
+        Self { name: due.name.clone(), expected_ms: Some(due.at_ms), at_ms: None }
+    }
+}
+
+impl DueBoundary {
+    /// Which it is; `None`: another version kept it.
+    pub(super) fn boundary(&self) -> Option<Boundary> {
+        Boundary::parse(&self.name)
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for RedisStore {
+    async fn append_seen(&self, append: &Append, writes: &SeenWrites) -> Result<Stands, StoreError> {
+        let mut call = self.append_call(append);
+        call.keys.extend([self.keys.snapshots(), self.keys.sales()]);
+        call.args.extend(writes.args());
+        let returned = self.run_append(&self.append_seen, &call).await?;
+        match returned.split_first() {
+            Some((kind, stands)) if kind == "changed" => read_stands(stands).ok_or(UNREADABLE),
+            _ => Ok(Stands::Taken(read_append(&returned)?)),
+        }
+    }
+
+    async fn due(&self) -> Result<Due, StoreError> {
+        let keys = vec![self.keys.meta(), self.keys.snapshots(), self.keys.sales()];
+        let call = Call { keys, args: vec![FIRED_MAX.to_string()] };
+        let returned = self.ask(&self.due, &call).await?;
+        read_due(&returned).ok_or(UNREADABLE)
+    }
+}
+
+const UNREADABLE: StoreError = StoreError::Refused(Refusal::Other);
+
+fn read_stands(returned: &[String]) -> Option<Stands> {
+    let (epoch, stored) = returned.split_first()?;
+    Some(Stands::Otherwise {
+        epoch: read_epoch(epoch)?,
+        stored: stored.iter().map(|text| kept(text)).collect(),
+    })
+}
+
+fn read_due(returned: &[String]) -> Option<Due> {
+    let [epoch, waiting, due @ ..] = returned else { return None };
+    let due = due.chunks_exact(3).map(|each| {
+        let [name, at_ms, stored] = each else { return None };
+        Some(DueBoundary { name: name.as_str().into(), at_ms: at_ms.parse().ok()?, stored: kept(stored) })
+    });
+    Some(Due { epoch: read_epoch(epoch), due: due.collect::<Option<_>>()?, waiting: waiting.parse().ok()? })
+}
+
+fn kept(text: &str) -> Option<Box<str>> {
+    Some(text).filter(|text| !text.is_empty()).map(Into::into)
+}

@@ -1,0 +1,407 @@
+//! What must hold of every comparison: nothing visible is kept back, nothing is told twice, nothing hidden is told.
+
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::{
+    Availability, ContentDigest, Decimal, EventType, ObservedAction, Sale, Stock, Visibility,
+};
+
+/// 2026-01-01, in microseconds.
+const START_MICROS: i64 = 1_767_225_600_000_000;
+
+fn at(secs: i64) -> LogTime {
+    LogTime::from_micros(START_MICROS).plus_secs(secs)
+}
+
+fn id(text: &str) -> ProductId {
+    ProductId::new(text).unwrap()
+}
+
+fn decimal(text: &str) -> Decimal {
+    Decimal::parse(text).unwrap()
+}
+
+/// A T-shirt for 20, five of them left.
+fn shirt() -> ObservedProduct {
+    ObservedProduct {
+        product_id: id("shirt"),
+        variation_id: None,
+        updated_at: None,
+        action: ObservedAction::Updated,
+        status: Visibility::Public,
+        name: Some("T-shirt".into()),
+        price: Some(decimal("20")),
+        regular_price: Some(decimal("20")),
+        stock: Stock { quantity: Some(decimal("5")), availability: Availability::InStock },
+        sale: None,
+        variants: ContentDigest::of(["M"]),
+        content: ContentDigest::of(["cotton"]),
+    }
+}
+
+/// Sees these one after the other; returns what the last one brought.
+fn see(products: &[ObservedProduct]) -> (Snapshot, Vec<(EventType, Value)>) {
+    let (mut last, mut told) = (Snapshot::default(), Vec::new());
+    for product in products {
+        (last, told) = match diff(&last, product, at(0)) {
+            Difference::Outdated => (last, Vec::new()),
+            Difference::None(next) => (next, Vec::new()),
+            Difference::Changed(next, events) => (next, events.iter().map(read).collect()),
+        };
+    }
+    (last, told)
+}
+
+fn read(event: &Event) -> (EventType, Value) {
+    (event.event_type, serde_json::from_str(event.data.as_str()).unwrap())
+}
+
+const NOW: &str = "2026-01-01T00:00:00.000000Z";
+
+#[test]
+fn a_price_is_told_with_the_old_one_and_every_digit() {
+    let (mut dear, mut cheap) = (shirt(), shirt());
+    (dear.price, cheap.price) = (Some(decimal("9007199254740993.10")), Some(decimal("19.90")));
+    let event = diff(&see(&[dear]).0, &cheap, at(0));
+    let Difference::Changed(_, events) = event else { panic!("{event:?}") };
+    assert_eq!(
+        events[0].data.as_str(),
+        format!(
+            r#"{{"productId":"shirt","oldPrice":9007199254740993.1,"newPrice":19.9,"timestamp":"{NOW}"}}"#
+        )
+    );
+    assert_eq!((events.len(), events[0].event_type), (1, EventType::PriceUpdate));
+}
+
+#[test]
+fn stock_is_told_with_what_was_left_before() {
+    let mut sold = shirt();
+    sold.stock.quantity = Some(decimal("4"));
+    let data = json!({"productId": "shirt", "productName": "T-shirt", "currentStock": 4, "previousStock": 5,
+        "timestamp": NOW});
+    assert_eq!(see(&[shirt(), sold]).1, [(EventType::InventoryUpdate, data)]);
+}
+
+#[test]
+fn what_has_no_old_or_no_new_value_is_a_change_of_the_product() {
+    let (mut unpriced, mut uncounted) = (shirt(), shirt());
+    unpriced.price = None;
+    uncounted.stock.quantity = None;
+    let full = json!({"productId": "shirt", "name": "T-shirt", "price": 20, "stock": 5, "action": "updated",
+        "timestamp": NOW});
+    for other in [&unpriced, &uncounted] {
+        assert_eq!(see(&[other.clone(), shirt()]).1, [(EventType::ProductUpdate, full.clone())]);
+    }
+    assert_eq!(see(&[shirt(), unpriced]).1[0].1.get("price"), None);
+    assert_eq!(see(&[shirt()]).1, [(EventType::ProductUpdate, full)], "never seen: told all the same");
+}
+
+#[test]
+fn a_variation_is_told_on_its_parents_page() {
+    let variation = |action, quantity| ObservedProduct {
+        variation_id: Some(id("shirt-m")),
+        action,
+        stock: Stock { quantity: Some(decimal(quantity)), availability: Availability::InStock },
+        ..shirt()
+    };
+    let told = see(&[variation(ObservedAction::Created, "2")]).1;
+    assert_eq!((&told[0].1["productId"], &told[0].1["variationId"]), (&json!("shirt"), &json!("shirt-m")));
+    assert_eq!(told[0].1["action"], "updated", "the page itself is not new");
+    let told = see(&[variation(ObservedAction::Created, "2"), variation(ObservedAction::Updated, "1")]).1;
+    assert_eq!((told[0].0, &told[0].1["variationId"]), (EventType::InventoryUpdate, &json!("shirt-m")));
+    assert_ne!(SnapshotKey::of(&shirt()), SnapshotKey::of(&variation(ObservedAction::Updated, "1")));
+}
+
+#[test]
+fn a_product_that_is_gone_is_told_and_told_again_when_it_is_back_unchanged() {
+    let gone = |variation: Option<&str>| Sighting::Gone {
+        product_id: id("shirt"),
+        variation_id: variation.map(id),
+        at: at(0),
+    };
+    let shown = || Sighting::Shown(Box::new(shirt()));
+    let sightings = [shown(), gone(None), shown(), gone(None), gone(Some("shirt-m"))];
+    let changes = compare(&sightings, at(0), |_| Snapshot::default());
+    let actions: Vec<_> = changes.events.iter().map(|event| read(event).1["action"].clone()).collect();
+    assert_eq!(actions, ["updated", "deleted", "updated", "deleted", "updated"]);
+    assert_eq!(changes.tally, Tally { changed: 5, unchanged: 0, outdated: 0 });
+    let restored = ObservedProduct { action: ObservedAction::Restored, ..shirt() };
+    let told = see(&[shirt(), restored]).1;
+    assert_eq!(told[0].1["action"], "created", "it was gone, though nobody said so");
+}
+
+#[test]
+fn a_name_that_is_too_long_keeps_no_event_back() {
+    let endless = ObservedProduct { name: Some("x".repeat(20_000).into()), ..shirt() };
+    let told = see(&[endless]).1;
+    assert_eq!((told[0].1.get("name"), &told[0].1["price"]), (None, &json!(20)));
+}
+
+#[test]
+fn a_time_far_ahead_is_not_believed() {
+    let ahead = ObservedProduct { updated_at: Some(at(86_400)), ..shirt() };
+    let sober = ObservedProduct { updated_at: Some(at(0)), price: Some(decimal("21")), ..shirt() };
+    assert_eq!(see(&[ahead, sober]).1[0].0, EventType::PriceUpdate, "the shop's clock was put right");
+}
+
+fn products() -> impl Strategy<Value = ObservedProduct> {
+    let number = || option::weighted(0.8, select(vec!["0", "5", "5.5", "20"]).prop_map(decimal));
+    let time = || option::weighted(0.7, (-50_i64..50).prop_map(at));
+    let availability = select(vec![
+        Availability::InStock,
+        Availability::OutOfStock,
+        Availability::OnBackorder,
+        Availability::Unknown,
+    ]);
+    let sale = (any::<bool>(), time(), time(), number())
+        .prop_map(|(active, starts_at, ends_at, discount)| Sale { active, starts_at, ends_at, discount });
+    let digest = || select(vec!["a", "b"]).prop_map(|part| ContentDigest::of([part]));
+    let action = select(vec![ObservedAction::Created, ObservedAction::Updated, ObservedAction::Restored]);
+    let status = prop_oneof![4 => Just(Visibility::Public), 1 => Just(Visibility::Hidden)];
+    let variation = option::weighted(0.3, Just(id("shirt-m")));
+    let identity = (variation, time(), action, status);
+    let looks = (number(), number(), number(), availability, option::of(sale), digest(), digest());
+    (identity, looks).prop_map(|(identity, looks)| ObservedProduct {
+        product_id: id("shirt"),
+        variation_id: identity.0,
+        updated_at: identity.1,
+        action: identity.2,
+        status: identity.3,
+        name: Some("T-shirt".into()),
+        price: looks.0,
+        regular_price: looks.1,
+        stock: Stock { quantity: looks.2, availability: looks.3 },
+        sale: looks.4,
+        variants: looks.5,
+        content: looks.6,
+    })
+}
+
+fn snapshots() -> impl Strategy<Value = Snapshot> {
+    prop_oneof![
+        1 => Just(Snapshot::default()),
+        8 => products().prop_map(|product| see(&[product]).0),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn something_is_told_exactly_if_something_looks_different(last in snapshots(), product in products()) {
+        let outdated = product.updated_at.zip(last.updated_at).is_some_and(|(this, newest)| this < newest);
+        let look = Look::of(&product, at(0));
+        let back = product.action == ObservedAction::Restored && matches!(look, Look::Shown(_));
+        match diff(&last, &product, at(0)) {
+            Difference::Outdated => prop_assert!(outdated),
+            Difference::None(next) => {
+                prop_assert!(!outdated && !back && last.look == look && look != Look::Unknown);
+                prop_assert_eq!(next.look, last.look);
+            }
+            Difference::Changed(next, events) => {
+                prop_assert!(!outdated && (last.look != look || back));
+                prop_assert_eq!(next.look, look);
+                prop_assert!(!events.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_seen_again_is_not_told_again(last in snapshots(), mut product in products()) {
+        if let Difference::None(next) | Difference::Changed(next, _) = diff(&last, &product, at(0)) {
+            product.action = ObservedAction::Updated;
+            prop_assert_eq!(diff(&next, &product, at(0)), Difference::None(next));
+        }
+    }
+
+    #[test]
+    fn time_never_goes_back(seen in vec(products(), 1..10)) {
+        let mut last = Snapshot::default();
+        for product in seen {
+            let newest = product.updated_at.max(last.updated_at);
+            if let Difference::None(next) | Difference::Changed(next, _) = diff(&last, &product, at(0)) {
+                prop_assert_eq!(next.updated_at, newest);
+                last = next;
+            }
+        }
+    }
+
+    #[test]
+    fn every_old_value_is_the_one_that_was_seen_before(seen in vec(products(), 1..10)) {
+        let mut last = Snapshot::default();
+        for product in seen {
+            let difference = diff(&last, &product, at(0));
+            let Difference::Changed(next, events) = difference else {
+                if let Difference::None(next) = difference { last = next }
+                continue;
+            };
+            for (event_type, data) in events.iter().map(read) {
+                let number = |look: &Look, stock: bool| match look {
+                    Look::Shown(shown) if stock => shown.stock.quantity.as_ref().map(|n| json!(n)),
+                    Look::Shown(shown) => shown.price.as_ref().map(|n| json!(n)),
+                    _ => None,
+                };
+                let (old, new, stock) = match event_type {
+                    EventType::PriceUpdate => ("oldPrice", "newPrice", false),
+                    EventType::InventoryUpdate => ("previousStock", "currentStock", true),
+                    EventType::ProductUpdate | EventType::SaleUpdate => continue,
+                };
+                prop_assert_eq!(data.get(old).cloned(), number(&last.look, stock));
+                prop_assert_eq!(data.get(new).cloned(), number(&next.look, stock));
+                prop_assert!(data[old].is_number() && data[new].is_number() && data[old] != data[new]);
+            }
+            last = next;
+        }
+    }
+
+    #[test]
+    fn of_a_hidden_product_nothing_is_told_but_its_id(last in snapshots(), mut product in products()) {
+        product.status = Visibility::Hidden;
+        if let Difference::Changed(next, events) = diff(&last, &product, at(0)) {
+            prop_assert_eq!(next.look, Look::Hidden);
+            for (event_type, data) in events.iter().map(read) {
+                prop_assert_eq!(event_type, EventType::ProductUpdate);
+                let told: Vec<_> = data.as_object().unwrap().keys().cloned().collect();
+                let may = ["productId", "variationId", "action", "timestamp"];
+                let action = if data.get("variationId").is_some() { "updated" } else { "deleted" };
+                prop_assert_eq!(&data["action"], action);
+                prop_assert!(told.iter().all(|field| may.contains(&field.as_str())), "{:?}", told);
+            }
+        }
+    }
+
+    #[test]
+    fn a_snapshot_reads_as_it_was_written(snapshot in snapshots()) {
+        prop_assert_eq!(Snapshot::from_text(&snapshot.to_text()), snapshot.clone());
+        prop_assert!(snapshot.to_text().len() < 400, "{}", snapshot.to_text());
+    }
+
+    #[test]
+    fn what_is_no_snapshot_was_never_seen(text in "\\PC{0,80}|\\{.{0,40}\\}") {
+        prop_assert_eq!(Snapshot::from_text(&text).look, Look::Unknown);
+    }
+
+    #[test]
+    fn keys_and_boundaries_read_as_they_print(variation in option::of("[A-Za-z0-9._:~-]{1,128}"), start: bool) {
+        let key = SnapshotKey { product_id: id("start"), variation_id: variation.as_deref().map(id) };
+        let boundary = Boundary { key: key.clone(), edge: if start { Edge::Start } else { Edge::End } };
+        prop_assert_eq!(SnapshotKey::parse(&key.to_string()), Some(key));
+        prop_assert_eq!(Boundary::parse(&boundary.to_string()), Some(boundary));
+    }
+
+    /// Goal: a shopper always knows whether a sale is on. Method: a shop plans, moves and cancels a sale and shows the product
+    /// now and then, with the word of that moment or of a while ago; the timer runs now and then. Whenever it has run, what
+    /// was told last is what is so.
+    #[test]
+    fn whenever_the_timer_has_run_shoppers_know_whether_the_sale_is_on(steps in vec(steps(), 1..40)) {
+        let (mut kept, mut shop, mut now, mut told) = (MemorySnapshots::default(), shirt(), at(0), false);
+        for step in steps {
+            let events = match step {
+                Step::Wait(secs) => {
+                    now = now.plus_secs(secs);
+                    continue;
+                }
+                Step::Plan(times) => {
+                    let sale = |(start, length)| {
+                        let starts_at = Some(now.plus_secs(start));
+                        let ends_at = Some(now.plus_secs(start + length));
+                        Sale { active: start <= 0, starts_at, ends_at, discount: None }
+                    };
+                    shop.sale = times.map(sale);
+                    shop.updated_at = Some(now);
+                    show(&mut kept, &shop, now)
+                }
+                Step::Show => {
+                    if let Some(sale) = &mut shop.sale {
+                        sale.active = is_on(sale, now);
+                    }
+                    show(&mut kept, &shop, now)
+                }
+                // As it was rendered when it was changed.
+                Step::ShowLate => show(&mut kept, &shop, now),
+                Step::Timer => {
+                    let due = kept.due(now, usize::MAX);
+                    let crossed = cross(&due, |key| kept.get(key));
+                    kept.keep(crossed.snapshots);
+                    due.iter().for_each(|(boundary, _)| kept.forget(boundary));
+                    crossed.events
+                }
+            };
+            for (event_type, data) in events.iter().map(read) {
+                match event_type {
+                    EventType::SaleUpdate => {
+                        let active = data["active"].as_bool().unwrap();
+                        prop_assert!(active != told || step != Step::Timer, "told twice: {}", data);
+                        told = active;
+                    }
+                    // The first sight: the page fetches the product.
+                    _ => told = shop.sale.as_ref().is_some_and(|sale| is_on(sale, now)),
+                }
+            }
+            if step == Step::Timer {
+                prop_assert_eq!(told, shop.sale.as_ref().is_some_and(|sale| is_on(sale, now)));
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    Wait(i64),
+    /// From so many seconds ahead, for so many; or there is none any more.
+    Plan(Option<(i64, i64)>),
+    Show,
+    ShowLate,
+    Timer,
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (1_i64..8).prop_map(Step::Wait),
+        1 => option::weighted(0.8, (-3_i64..10, 1_i64..10)).prop_map(Step::Plan),
+        2 => Just(Step::Show),
+        1 => Just(Step::ShowLate),
+        3 => Just(Step::Timer),
+    ]
+}
+
+fn is_on(sale: &Sale, now: LogTime) -> bool {
+    sale.starts_at.is_none_or(|start| start <= now) && sale.ends_at.is_none_or(|end| now < end)
+}
+
+fn show(kept: &mut MemorySnapshots, product: &ObservedProduct, now: LogTime) -> Vec<Event> {
+    let sightings = [Sighting::Shown(Box::new(product.clone()))];
+    let changes = compare(&sightings, now, |key| kept.get(key));
+    kept.keep(changes.snapshots);
+    kept.plan(changes.planned, now);
+    changes.events
+}
+
+#[test]
+fn a_boundary_of_an_unknown_product_is_told_all_the_same() {
+    let key = SnapshotKey::of(&shirt());
+    let start = Boundary { key: key.clone(), edge: Edge::Start };
+    let crossed = cross(&[(start, START_MICROS / 1_000)], |_| Snapshot::default());
+    let data = json!({"productId": "shirt", "active": true, "startsAt": NOW, "timestamp": NOW});
+    assert_eq!(crossed.events.iter().map(read).collect::<Vec<_>>(), [(EventType::SaleUpdate, data)]);
+    assert!(crossed.snapshots.is_empty());
+    let hidden = Snapshot { updated_at: None, look: Look::Hidden };
+    let end = Boundary { key, edge: Edge::End };
+    assert!(cross(&[(end, START_MICROS / 1_000)], |_| hidden.clone()).events.is_empty());
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let mut kept = MemorySnapshots::default();
+    for i in 0..SNAPSHOTS_MAX + 10 {
+        let key = SnapshotKey { product_id: id(&i.to_string()), variation_id: None };
+        let snapshot = Snapshot { updated_at: Some(at(0)), look: Look::Hidden };
+        kept.keep(HashMap::from([(key.clone(), snapshot)]));
+        let at_ms = Some(at(0).micros() / 1_000 + i64::try_from(i).unwrap());
+        kept.plan(vec![Planned { boundary: Boundary { key, edge: Edge::End }, at_ms }], at(-1));
+    }
+    let key = |i: usize| SnapshotKey { product_id: id(&i.to_string()), variation_id: None };
+    let known = (0..SNAPSHOTS_MAX + 10).filter(|i| kept.get(&key(*i)) != Snapshot::default()).count();
+    assert_eq!((known, kept.waiting()), (SNAPSHOTS_MAX, BOUNDARIES_MAX));
+    assert_eq!(kept.due(at(0), 10).len(), 1, "the nearest stay");
+}
