@@ -1,7 +1,8 @@
 //! Shelfcast: a real-time product-sync gateway.
 //!
 //! Shops and back-ends say "something about product P changed"; every browser that looks at P is told within one
-//! batching window and refetches P. This crate does not know what a product is and stores no product.
+//! batching window and refetches P. This crate stores no product: of those that a shop shows it keeps what it takes to
+//! tell what changed.
 //!
 //! # Layout
 //!

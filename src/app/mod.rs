@@ -40,7 +40,7 @@ use crate::{
         sse::EventsDoor,
     },
     ingest::{
-        Gate, Load,
+        Gate, Load, SaleTimer,
         http::NotifyDoor,
         webhooks::{MemoryParts, Parts, Pipeline, RedisParts},
     },
@@ -240,6 +240,9 @@ impl App {
         tasks.spawn_vital("debts", run_debts(Arc::clone(&hub), stop.clone()));
         tasks.spawn_vital("beats", run_beats(Arc::clone(&hub), stop.clone()));
         let input_tasks = tasks.part();
+        let sales = SaleTimer::new(Arc::clone(&gate), Arc::clone(&metrics));
+        let lease = inputs.as_ref().map(|inputs| inputs.listener.holding());
+        input_tasks.spawn_vital("sale timer", sales.run(lease, input_tasks.stopping()));
         if let Some(inputs) = inputs {
             inputs.spawn(&input_tasks);
         }

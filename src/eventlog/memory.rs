@@ -188,14 +188,14 @@ impl Shared {
         let now = self.clock.now();
         let due = state.snapshots.due(now, FIRED_MAX);
         if due.is_empty() {
-            return Fired { fired: 0, waiting: state.snapshots.waiting() };
+            return Fired { waiting: state.snapshots.waiting(), ..Fired::default() };
         }
         let Crossed { events, snapshots } = cross(&due, |key| state.snapshots.get(key));
         let events = events.into_iter().map(|event| NewEvent { event, claim: None }).collect();
-        self.take(&mut state, now, None, events, None);
+        let told = self.take(&mut state, now, None, events, None).accepted;
         state.snapshots.keep(snapshots);
         due.iter().for_each(|(boundary, _)| state.snapshots.forget(boundary));
-        Fired { fired: due.len(), waiting: state.snapshots.waiting() }
+        Fired { fired: due.len(), told, waiting: state.snapshots.waiting() }
     }
 
     /// The first answer to this request, if there was one.

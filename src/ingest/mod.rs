@@ -7,16 +7,20 @@ pub mod channels;
 pub mod http;
 mod load;
 pub mod notify;
+mod sales;
 pub mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::RwLock, time::Instant};
 
-pub use self::load::Load;
+pub use self::{load::Load, sales::SaleTimer};
 use crate::{
     clock::Clock,
-    eventlog::{Append, AppendError, Appended, EventLog, Head, InputGap, LogError},
+    eventlog::{
+        Append, AppendError, Appended, EventLog, Head, InputGap, LeaseToken, LogError,
+        snapshots::{Fired, Observed, Sightings},
+    },
     model::Position,
     telemetry::Metrics,
     web::Problem,
@@ -82,11 +86,44 @@ impl Gate {
             return Err(Refused::Draining);
         }
         let appended = self.log.append(append).await?;
+        self.count(&appended);
+        Ok(appended)
+    }
+
+    /// Appends what changed about products, compared with what was seen of them last.
+    pub async fn observe(&self, sightings: Sightings) -> Result<Observed, Refused> {
+        let closed = self.closed.read().await;
+        if *closed {
+            return Err(Refused::Draining);
+        }
+        let observed = self.log.observe(sightings).await?;
+        self.count(&observed.appended);
+        let tally = observed.tally;
+        for (outcome, count) in
+            [("changed", tally.changed), ("unchanged", tally.unchanged), ("outdated", tally.outdated)]
+        {
+            self.metrics.sightings.of(outcome).increment(count as u64);
+        }
+        Ok(observed)
+    }
+
+    /// Appends what the begins and ends of sales say that have come. `lease`: under which, where pods share the log.
+    async fn fire_sales(&self, lease: Option<LeaseToken>) -> Result<Fired, Refused> {
+        let closed = self.closed.read().await;
+        if *closed {
+            return Err(Refused::Draining);
+        }
+        let fired = self.log.fire_sales(lease).await?;
+        self.metrics.sale_boundaries_fired.increment(fired.fired as u64);
+        self.metrics.appended.increment(fired.told as u64);
+        Ok(fired)
+    }
+
+    fn count(&self, appended: &Appended) {
         let (accepted, duplicates) = (appended.accepted as u64, appended.duplicates as u64);
         self.metrics.accepted.increment(accepted + duplicates);
         self.metrics.appended.increment(if appended.repeated { 0 } else { accepted });
         self.metrics.duplicates.increment(if appended.repeated { accepted + duplicates } else { duplicates });
-        Ok(appended)
     }
 
     /// Notes that an input lost something.

@@ -76,6 +76,12 @@ pub struct Metrics {
     pub lease_held: Gauge,
     /// Webhook deliveries, by platform and outcome.
     pub webhooks: Webhooks,
+    /// Products that shops showed, by what that brought.
+    pub sightings: Labelled,
+    /// Begins and ends of sales that are still to come.
+    pub sale_boundaries: Gauge,
+    /// Begins and ends of sales that have come.
+    pub sale_boundaries_fired: Counter,
     panics: Counter,
     /// From a request's arrival to its append.
     pub accept_to_append: Histogram,
@@ -257,6 +263,20 @@ impl Metrics {
                 "1 while this process appends what the input channels bring",
             ),
             webhooks: Webhooks::new(&list),
+            sightings: list.labelled(
+                "shelfcast_sightings_total",
+                "Products that shops showed, by what that brought",
+                "outcome",
+                &["changed", "unchanged", "outdated"],
+            ),
+            sale_boundaries: list.gauge(
+                "shelfcast_sale_boundaries",
+                "Begins and ends of sales that are still to come, as the process knows that fires them",
+            ),
+            sale_boundaries_fired: list.counter(
+                "shelfcast_sale_boundaries_fired_total",
+                "Begins and ends of sales that have come, those included that the shop had told already",
+            ),
             panics: list.counter(
                 "shelfcast_panics_total",
                 "Panics since the process started; each is a bug, and a line in the log says where",

@@ -11,6 +11,7 @@ mod notify;
 mod observed;
 mod redis;
 mod redis_kinds;
+mod sales;
 mod security;
 mod spread;
 mod sse;

@@ -61,7 +61,7 @@ impl<S: SnapshotStore> SharedLog<S> {
     pub(super) async fn fire_due(&self, lease: Option<LeaseToken>) -> Result<Fired, AppendError> {
         let Due { epoch, due, waiting } = self.store.due().await.map_err(|_| unavailable())?;
         if due.is_empty() {
-            return Ok(Fired { fired: 0, waiting });
+            return Ok(Fired { waiting, ..Fired::default() });
         }
         let boundaries = due.iter().map(BoundaryWrite::done).collect();
         // One that cannot be read is done with as well, or it would stand before all others for ever.
@@ -80,9 +80,9 @@ impl<S: SnapshotStore> SharedLog<S> {
                 Stands::Otherwise { .. } => Err(StoreError::Contended),
             }
         };
-        self.guarded(step).await?;
+        let told = self.guarded(step).await?.appended.accepted;
         let fired = fired.boundaries.len();
-        Ok(Fired { fired, waiting: waiting.saturating_sub(fired) })
+        Ok(Fired { fired, told, waiting: waiting.saturating_sub(fired) })
     }
 }
 

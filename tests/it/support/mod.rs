@@ -17,6 +17,7 @@ use shelfcast::{
     clock::Clock,
     config::{Config, DrainConfig, Values},
     eventlog::{EventLog, MemoryLog},
+    ingest::Gate,
     model::LogTime,
 };
 use tower::ServiceExt as _;
@@ -144,6 +145,11 @@ impl TestApp {
         let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 200);
         Stream::new(response.into_body())
+    }
+
+    /// The way in for what has no route here.
+    pub fn gate(&self) -> &Gate {
+        self.running.gate()
     }
 
     pub async fn drain(&self) {
