@@ -66,6 +66,19 @@ impl Stream {
         }
     }
 
+    /// The next block that is a batch after Redis lost its data. The channels are told of then as well, with a gap: before
+    /// the batch or after it, or not at all if they had not been taken up, or if it is the first entry of the new log.
+    pub async fn batch_past_gaps(&mut self) -> Block {
+        loop {
+            let block = self.next().await.expect("the stream ended");
+            match block.event.as_deref() {
+                Some("batched_product_update") => return block,
+                Some("resync_required") => assert_eq!(block.text("reason"), "gap"),
+                other => assert!(matches!(other, None | Some("position")), "unexpected {block:?}"),
+            }
+        }
+    }
+
     /// The next word to refetch, batches and heartbeats passed over, and how long it took to come.
     pub async fn resync(&mut self) -> (Block, Duration) {
         let begin = Instant::now();
