@@ -62,6 +62,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     batcher: Batcher,
     inputs: Option<Inputs>,
+    pipeline: Arc<Pipeline>,
     connections: Arc<Connections>,
     stops: Stops,
     tasks: Tasks,
@@ -151,9 +152,10 @@ impl App {
             failures: AddressBuckets::new(AddressBuckets::WRONG_KEYS),
             load: Load::default(),
         };
+        let pipeline = Arc::new(Pipeline::new(Arc::clone(&gate), parts, Arc::clone(&metrics)));
         let routes = router::Routes {
             door: Arc::new(door),
-            pipeline: Arc::new(Pipeline::new(Arc::clone(&gate), parts, Arc::clone(&metrics))),
+            pipeline: Arc::clone(&pipeline),
             webhooks: config.webhooks.clone(),
             events: Arc::new(EventsDoor { hub: Arc::clone(&hub), authenticator }),
             sockets: Door::new(Arc::clone(&hub)),
@@ -177,6 +179,7 @@ impl App {
             metrics,
             batcher,
             inputs,
+            pipeline,
             connections,
             stops: Stops::default(),
             tasks,
@@ -234,7 +237,9 @@ impl App {
 
     /// Starts the tasks behind the routes.
     pub fn start(self) -> Running {
-        let Self { io, gate, hub, health, metrics, batcher, inputs, stops, tasks, log, board, .. } = self;
+        let Self {
+            io, gate, hub, health, metrics, batcher, inputs, pipeline, stops, tasks, log, board, ..
+        } = self;
         let stop = tasks.stopping();
         tasks.spawn_vital("batcher", batcher.run(stop.clone()));
         tasks.spawn_vital("debts", run_debts(Arc::clone(&hub), stop.clone()));
@@ -243,6 +248,7 @@ impl App {
         let sales = SaleTimer::new(Arc::clone(&gate), Arc::clone(&metrics));
         let lease = inputs.as_ref().map(|inputs| inputs.listener.holding());
         input_tasks.spawn_vital("sale timer", sales.run(lease, input_tasks.stopping()));
+        input_tasks.spawn_vital("webhook debts", pipeline.pay_debts(input_tasks.stopping()));
         if let Some(inputs) = inputs {
             inputs.spawn(&input_tasks);
         }

@@ -385,7 +385,7 @@ impl List<'_> {
         self.counters("shelfcast_delivery_errors_total", help, &[("reason", reason)])
     }
 
-    fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
+    pub(super) fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
         self.0.describe_gauge(KeyName::from(name), None, SharedString::from(help));
         self.0.register_gauge(&Self::key(name, &[]), &METADATA)
     }

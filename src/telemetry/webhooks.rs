@@ -1,6 +1,6 @@
 //! The figures of webhooks, by platform: what became of deliveries, and what could not be told because nobody knew whose it was.
 
-use metrics::Counter;
+use metrics::{Counter, Gauge};
 
 use super::metrics::{Labelled, List};
 
@@ -9,14 +9,26 @@ use super::metrics::{Labelled, List};
 pub struct Webhooks {
     deliveries: Vec<(&'static str, Labelled)>,
     parts_unknown: Labelled,
+    /// Deliveries that wait, unanswered, for a log that takes nothing.
+    pub parked: Gauge,
+    /// Products whose change was refused for good and has to be told.
+    pub owed: Gauge,
 }
 
 /// Every platform.
 pub const WEBHOOK_PLATFORMS: [&str; 4] = ["woocommerce", "shopify", "meta", "standard"];
 /// Appended, known already, of no interest to shoppers, a greeting, not signed as it should be, signed but not to be read,
-/// and refused because the log took nothing.
-const OUTCOMES: [&str; 7] =
-    ["accepted", "duplicate", "ignored", "handshake", "bad_signature", "unreadable", "unavailable"];
+/// refused because the log took nothing; and refused so for good, with its products remembered.
+const OUTCOMES: [&str; 8] = [
+    "accepted",
+    "duplicate",
+    "ignored",
+    "handshake",
+    "bad_signature",
+    "unreadable",
+    "unavailable",
+    "remembered",
+];
 
 impl Webhooks {
     pub(super) fn new(list: &List<'_>) -> Self {
@@ -31,7 +43,15 @@ impl Webhooks {
             "platform",
             &WEBHOOK_PLATFORMS,
         );
-        Self { deliveries: WEBHOOK_PLATFORMS.map(of).into(), parts_unknown }
+        let parked = list.gauge(
+            "shelfcast_webhook_deliveries_parked",
+            "Deliveries that wait, unanswered, for a log that takes nothing, because their platform never sends again",
+        );
+        let owed = list.gauge(
+            "shelfcast_webhook_products_owed",
+            "Products whose deliveries were refused for good and that are told when the log takes something again",
+        );
+        Self { deliveries: WEBHOOK_PLATFORMS.map(of).into(), parts_unknown, parked, owed }
     }
 
     /// Deliveries with this outcome; a counter that counts nothing for a name that is not in the list.

@@ -9,6 +9,9 @@ use crate::{
     model::{Data, Event, EventType, LogTime, ObservedProduct, ProductId, Timestamp},
 };
 
+/// Products that one delivery may name. Beyond that it is a change of everything.
+pub(super) const PRODUCTS_MAX: usize = 10_000;
+
 /// A verified delivery, read.
 #[derive(Debug, Default)]
 pub struct Intake {
@@ -93,7 +96,12 @@ impl Intake {
 
     /// Whether it says nothing that a shopper could see.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.observed.is_empty() && self.parts.is_empty()
+        self.len() == 0
+    }
+
+    /// How many changes it says.
+    pub fn len(&self) -> usize {
+        self.events.len() + self.observed.len() + self.parts.len()
     }
 
     /// Adds what is known only as a hint.

@@ -9,11 +9,14 @@
 //! itself: reading is pure, and only the [`Pipeline`] appends. Nothing is parsed before it is verified, and nothing is
 //! answered with success before it is in the log.
 
+mod appender;
 mod intake;
 mod json;
 mod meta;
 mod observed;
 mod orders;
+mod owed;
+mod parking;
 mod parts;
 mod pipeline;
 mod platform;

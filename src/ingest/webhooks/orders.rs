@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Hint, Intake, What, json::Object};
+use super::{Hint, Intake, What, intake::PRODUCTS_MAX, json::Object};
 use crate::{ingest::notify::field, model::LogTime, web::Problem};
 
 /// One hint for each product in an order's lines, as WooCommerce and Shopify both write them. Lines without a product, such as
@@ -13,7 +13,9 @@ pub(super) fn hints(order: &Object<'_>, now: LogTime) -> Result<Intake, Problem>
     }
     let at = order.time("updated_at").or_else(|| order.time("date_modified_gmt")).unwrap_or(now);
     let (mut intake, mut seen) = (Intake::default(), HashSet::new());
-    for product_id in order.objects("line_items").filter_map(|line| line.id("product_id")) {
+    for product_id in
+        order.objects("line_items").filter_map(|line| line.id("product_id")).take(PRODUCTS_MAX + 1)
+    {
         if seen.insert(product_id.clone()) {
             intake.hint(&Hint { product_id, variation_id: None, what: What::Stock, at });
         }

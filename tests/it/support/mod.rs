@@ -62,6 +62,12 @@ impl TestApp {
         Self { router: app.router(), admin: None, running: app.start() }
     }
 
+    /// A gateway on this log with these settings.
+    pub async fn on_with(log: Arc<dyn EventLog>, settings: &[(&'static str, &str)]) -> Self {
+        let app = App::build_on(&config(settings), log, clock()).await.unwrap();
+        Self { router: app.router(), admin: None, running: app.start() }
+    }
+
     /// One of the pods on this Redis.
     pub async fn pod(server: &RedisServer) -> Self {
         Self::pod_with(server, &[]).await

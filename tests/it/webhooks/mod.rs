@@ -1,5 +1,6 @@
 //! Webhooks from outside: what each platform sends, what it is answered, and what shoppers hear of it.
 
+mod away;
 mod guard;
 mod meta;
 mod parts;
@@ -8,17 +9,22 @@ mod standard;
 mod woocommerce;
 
 use axum::{body::Body, http::Request};
+use http_body::Body as _;
 use serde_json::Value;
 
 use crate::support::{Answer, Stream, TestApp};
 
 /// Posts a delivery.
 async fn deliver(app: &TestApp, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    let body = body.into();
     let mut request = Request::post(path).header("content-type", "application/json");
+    if let Some(length) = body.size_hint().exact() {
+        request = request.header("content-length", length);
+    }
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    app.send(request.body(body.into()).unwrap()).await
+    app.send(request.body(body).unwrap()).await
 }
 
 /// A figure from the metrics; 0 if it is not there.

@@ -15,7 +15,7 @@ fn id(number: usize) -> ProductId {
 }
 
 fn part(number: usize) -> PartId {
-    PartId::new("shopify", &id(number))
+    PartId::new("shopify", id(number))
 }
 
 /// Teaches that these parts belong to the product 1000 above.
@@ -37,10 +37,7 @@ async fn keeps_the_contract(parts: &dyn Parts) {
     learn(parts, [2]).await;
     let found = parts.find(&[part(2), part(3), part(1)]).await.unwrap();
     assert_eq!(found, [Some(id(1_002)), None, Some(id(1_001))]);
-    assert!(
-        parts.find(&[PartId::new("woocommerce", &id(1))]).await.unwrap()[0].is_none(),
-        "another platform"
-    );
+    assert!(parts.find(&[PartId::new("woocommerce", id(1))]).await.unwrap()[0].is_none(), "another platform");
     parts.learn(&[(part(1), id(7))]).await.unwrap();
     assert_eq!(parts.find(&[part(1)]).await.unwrap(), [Some(id(7))], "what was told last counts");
 

@@ -15,18 +15,26 @@ use crate::{eventlog::LogError, model::ProductId};
 
 /// A part: its platform, and its number there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PartId(Box<str>);
+pub struct PartId {
+    platform: &'static str,
+    number: ProductId,
+}
 
 impl PartId {
     /// The part with this number on this platform.
-    pub fn new(platform: &str, number: &ProductId) -> Self {
-        Self(format!("{platform}:{number}").into())
+    pub fn new(platform: &'static str, number: ProductId) -> Self {
+        Self { platform, number }
+    }
+
+    /// Where it has its number.
+    pub fn platform(&self) -> &'static str {
+        self.platform
     }
 }
 
 impl fmt::Display for PartId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{}:{}", self.platform, self.number)
     }
 }
 

@@ -105,7 +105,7 @@ fn claim(delivery: Delivery<'_>, topic: &str) -> Result<RequestClaim, Problem> {
 fn read_product(body: &Object<'_>, action: ObservedAction) -> Result<Intake, Problem> {
     let product::Product { observed, items } = product::read(body, action).ok_or_else(|| no_id("id"))?;
     let product_id = &observed.product_id;
-    let learned = items.iter().map(|item| (PartId::new(NAME, item), product_id.clone())).collect();
+    let learned = items.iter().map(|item| (PartId::new(NAME, item.clone()), product_id.clone())).collect();
     Ok(Intake { learned, observed: vec![observed], ..Intake::default() })
 }
 
@@ -120,7 +120,7 @@ fn read_deleted(body: &Object<'_>, now: LogTime) -> Result<Intake, Problem> {
 fn read_level(body: &Object<'_>, now: LogTime) -> Result<Intake, Problem> {
     let item = body.id("inventory_item_id").ok_or_else(|| no_id("inventory_item_id"))?;
     let hint = PartHint {
-        part: PartId::new(NAME, &item),
+        part: PartId::new(NAME, item),
         variation_id: None,
         what: What::Stock,
         otherwise: None,

@@ -145,7 +145,7 @@ fn one_variant_up_and_another_down_is_a_change() {
 fn a_level_is_a_hint_without_a_figure() {
     let level = read("inventory_levels/update", fixture!("inventory-level-unknown.json")).unwrap();
     let hint = &level.parts[0];
-    assert_eq!(hint.part, PartId::new("shopify", &ProductId::new("271878346596884015").unwrap()));
+    assert_eq!(hint.part, PartId::new("shopify", ProductId::new("271878346596884015").unwrap()));
     assert_eq!((hint.of(None), hint.at), (None, LogTime::parse("2020-09-03T12:44:10Z").unwrap()));
 }
 

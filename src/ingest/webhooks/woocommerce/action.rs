@@ -1,11 +1,13 @@
 //! Webhooks on an action of WordPress (`action.woocommerce_*`): thin, only a hook's name and its first argument. They tell what
 //! the product topics leave out, such as products deleted for good. Pure.
 
+use std::collections::HashSet;
+
 use serde_json::value::RawValue;
 
 use super::{NAME, no_id};
 use crate::{
-    ingest::webhooks::{Hint, Intake, PartHint, PartId, What, json, json::Object},
+    ingest::webhooks::{Hint, Intake, PartHint, PartId, What, intake::PRODUCTS_MAX, json, json::Object},
     model::{LogTime, ProductId},
     web::Problem,
 };
@@ -55,7 +57,10 @@ pub(super) fn read(hook: &str, argument: &RawValue, now: LogTime) -> Result<Inta
         Argument::Many => serde_json::from_str(argument.get()).unwrap_or_default(),
         Argument::Product | Argument::Variation => vec![argument],
     };
-    let ids: Vec<ProductId> = ids.into_iter().filter_map(number).collect();
+    let mut seen = HashSet::new();
+    let ids = ids.into_iter().filter_map(number).filter(|id| seen.insert(id.clone()));
+    // One more than can be named is as good as all of them.
+    let ids: Vec<ProductId> = ids.take(PRODUCTS_MAX + 1).collect();
     if ids.is_empty() && kind != Argument::Many {
         return Err(no_id());
     }
@@ -76,7 +81,7 @@ fn number(value: &RawValue) -> Option<ProductId> {
 fn hint(id: ProductId, kind: Argument, what: What, at: LogTime) -> PartHint {
     let own = Hint { product_id: id.clone(), variation_id: None, what, at };
     PartHint {
-        part: PartId::new(NAME, &id),
+        part: PartId::new(NAME, id.clone()),
         variation_id: Some(id),
         // Its parent goes on without it.
         what: if what == What::Deleted { What::Updated } else { what },

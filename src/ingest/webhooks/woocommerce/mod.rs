@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Delivery, Hint, Intake, PartId, Platform, Secrets, Signature, WebhooksConfig, What,
+    intake::PRODUCTS_MAX,
     json::{self, Object},
     orders,
     platform::acknowledged,
@@ -110,9 +111,9 @@ fn claim(delivery: Delivery<'_>) -> RequestClaim {
 fn read_product(body: &Object<'_>, action: ObservedAction, now: LogTime) -> Result<Intake, Problem> {
     let observed = product::observe(body, action, now).ok_or_else(no_id)?;
     let parent = observed.product_id.clone();
-    let variations = body.list("variations").into_iter().filter_map(json::id);
+    let variations = body.list("variations").into_iter().filter_map(json::id).take(PRODUCTS_MAX);
     let own = observed.variation_id.clone();
-    let learned = variations.chain(own).map(|variation| (PartId::new(NAME, &variation), parent.clone()));
+    let learned = variations.chain(own).map(|variation| (PartId::new(NAME, variation), parent.clone()));
     Ok(Intake { learned: learned.collect(), observed: vec![observed], ..Intake::default() })
 }
 

@@ -147,7 +147,7 @@ fn a_variation_is_its_parents_and_both_payloads_teach_it() {
     let intake = read("product.updated", fixture!("variation-updated.json")).unwrap();
     let variation = &intake.observed[0];
     assert_eq!((&variation.product_id, &variation.variation_id), (&id("810"), &Some(id("814"))));
-    assert_eq!(intake.learned, [(PartId::new("woocommerce", &id("814")), id("810"))]);
+    assert_eq!(intake.learned, [(PartId::new("woocommerce", id("814")), id("810"))]);
     let parent = read("product.updated", fixture!("product-variable.json")).unwrap();
     let taught: Vec<_> = parent.learned.iter().map(|(part, product)| format!("{part} {product}")).collect();
     assert_eq!(taught, ["woocommerce:815 810", "woocommerce:814 810", "woocommerce:813 810"]);
