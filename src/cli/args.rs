@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use clap::{Arg, ArgMatches, Command};
 
+use super::{fake, webhook};
 use crate::{
     config::{SETTINGS, Setting, Values, flag},
     model::EventType,
@@ -31,6 +32,9 @@ pub fn command() -> Command {
             notify(),
             watch(),
             healthcheck(),
+            webhook::sign_command(),
+            webhook::verify_command(),
+            fake::command(),
         ])
 }
 
@@ -62,13 +66,18 @@ fn healthcheck() -> Command {
         .after_help("Example:\n  shelfcast healthcheck --url http://127.0.0.1:3003")
 }
 
-fn remote(key: bool) -> Vec<Arg> {
+pub(super) fn remote(key: bool) -> Vec<Arg> {
     let url = Arg::new("url").long("url").help("the gateway [default: http://127.0.0.1:$PORT, or port 3003]");
     let mut args = vec![url];
     if key {
-        args.extend(SETTINGS.iter().filter(|s| s.name == "INTERNAL_API_KEY").map(setting));
+        args.extend(settings(&["INTERNAL_API_KEY"]));
     }
     args
+}
+
+/// The flags of these settings.
+pub(super) fn settings(names: &[&str]) -> Vec<Arg> {
+    SETTINGS.iter().filter(|s| names.contains(&s.name)).map(setting).collect()
 }
 
 fn setting(setting: &Setting) -> Arg {

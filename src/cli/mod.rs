@@ -1,10 +1,12 @@
-//! The commands: serve, check, notify, watch, healthcheck. Parses the command line; each command has a file.
+//! The commands: serve, check, notify, watch, healthcheck, sign, verify, fake. Parses the command line; each command has a file.
 
 mod args;
+mod fake;
 mod healthcheck;
 mod notify;
 mod serve;
 mod watch;
+mod webhook;
 
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
@@ -30,6 +32,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(("notify", matches)) => notify::run(&Remote::read(matches), matches),
         Some(("watch", matches)) => watch::run(&Remote::read(matches), matches),
         Some(("healthcheck", matches)) => healthcheck::run(&Remote::read(matches)),
+        Some(("sign", matches)) => webhook::sign(matches),
+        Some(("verify", matches)) => webhook::verify(matches),
+        Some(("fake", matches)) => fake::run(matches),
         Some((_serve, matches)) => serve::run(&values(matches)),
         None => serve::run(&values(&matches)),
     }

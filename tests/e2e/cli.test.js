@@ -1,13 +1,13 @@
 // The command line: the same binary as publisher, watcher, probe and checker.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 
 import { connect } from './support/client.js';
-import { API_KEY, BINARY, Gateway, environment, freePort } from './support/gateway.js';
+import { run, start } from './support/command.js';
+import { API_KEY, Gateway, freePort } from './support/gateway.js';
 import { notify, price } from './support/notify.js';
 import { assertBatch, fresh } from './support/shapes.js';
-import { until, within } from './support/wait.js';
+import { until } from './support/wait.js';
 
 const BAD_CONFIG = 64;
 
@@ -127,7 +127,7 @@ test('shelfcast --help is the reference', async t => {
   // Goal: every command and every setting is there, by its name or as its flag, with its default. Method: look for each.
   const { code, output } = await run(t, ['--help']);
   assert.equal(code, 0, output);
-  const commands = ['serve', 'check', 'notify', 'watch', 'healthcheck'];
+  const commands = ['serve', 'check', 'notify', 'watch', 'healthcheck', 'sign', 'verify', 'fake'];
   const settings = {
     PORT: '3003', HOST: '0.0.0.0', APP_ENV: 'development', FRONTEND_URL: 'http://localhost:3009', ALLOWED_ORIGINS: '', BATCH_WINDOW_MS: '300',
     BATCH_MAX_EVENTS: '100', BATCH_MAX_BYTES: '', BATCH_EDGE: 'trailing', INTERNAL_API_KEY: '', LOG_RETENTION_SECS: '600',
@@ -142,24 +142,3 @@ test('shelfcast --help is the reference', async t => {
     assert.ok(description.includes(byDefault), `the default of ${name} is not there`);
   }
 });
-
-/** Starts a command; `output` is all it has said so far. It ends with the test at the latest. */
-function start(t, args, env = {}) {
-  const child = spawn(BINARY, args, { env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
-  const running = { output: '' };
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { running.output += text; });
-  running.ended = new Promise((resolve, reject) => child.once('error', reject).once('close', (code, signal) => resolve(signal ?? code)));
-  running.ended.catch(() => {});
-  t.after(async () => {
-    child.kill('SIGKILL');
-    await running.ended.catch(() => {});
-  });
-  return running;
-}
-
-/** Runs a command to its end. */
-async function run(t, args, env) {
-  const running = start(t, args, env);
-  const code = await within(running.ended, () => `the end of shelfcast ${args.join(' ')}\n${running.output}`);
-  return { code, output: running.output };
-}

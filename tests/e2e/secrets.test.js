@@ -15,6 +15,7 @@ import { openStream, streamPath } from './support/sse.js';
 import { pause, within } from './support/wait.js';
 
 const API_KEY = 'secret-api-key-71c2d8e05f9b4a36a0e1';
+const WEBHOOK_SECRETS = { WC_WEBHOOK_SECRET: 'secret-of-a-shop-5e1d8c3b', SHOPIFY_WEBHOOK_SECRET: 'shpss_secret-of-a-store-72b9', META_APP_SECRET: 'secret-of-an-app-90fd1c7e4a', META_VERIFY_TOKEN: 'secret-token-84ce0b' };
 const JWT_SECRET = 'secret-jwt-key-3e6b9d1f48a2c750b8d4';
 const EVERYTHING = 'trace,shelfcast=trace,socketioxide=trace,engineioxide=trace,hyper=trace,h2=trace,tokio_tungstenite=trace';
 const LINE = /^\d{4}-\d\d-\d\dT[\d:.]+Z +(ERROR|WARN|INFO|DEBUG|TRACE) [^\x00-\x1f\x7f-\x9f\u2028\u2029]+$/;
@@ -52,6 +53,25 @@ async function converse(t, gateway) {
     await post(gateway, `{"productId": ${marks.body}`, { headers: { 'x-api-key': key } });
     await post(gateway, { ...event, productId: marks.body + HOSTILE }, { headers: { 'x-api-key': key } });
     await post(gateway, event, { path: `/api/notify?api_key=${key}`, headers: { 'x-api-key': null } });
+  }
+
+  // Platforms: good and bad signatures over bodies of every kind, and what only gets into the log when something is wrong.
+  const delivery = JSON.stringify({ id: 794, name: marks.body + HOSTILE, action: marks.query, entry: [{ changes: [{ value: marks.body }] }] });
+  for (const body of [delivery, `{"id": ${marks.body}`, `{"code":"${marks.body}"}`, `{"inventory_item_id":7,"x":"${marks.body}"}`]) {
+    const sign = (secret, encoding) => createHmac('sha256', secret).update(body).digest(encoding);
+    for (const [path, secret, headers] of [
+      ['woocommerce', WEBHOOK_SECRETS.WC_WEBHOOK_SECRET, signature => ({ 'x-wc-webhook-topic': 'product.updated', 'x-wc-webhook-signature': signature('base64') })],
+      ['shopify', WEBHOOK_SECRETS.SHOPIFY_WEBHOOK_SECRET, signature => ({ 'x-shopify-topic': 'app/uninstalled', 'x-shopify-webhook-id': marks.claim, 'x-shopify-hmac-sha256': signature('base64') })],
+      ['shopify', WEBHOOK_SECRETS.SHOPIFY_WEBHOOK_SECRET, signature => ({ 'x-shopify-topic': 'inventory_levels/update', 'x-shopify-webhook-id': marks.claim, 'x-shopify-hmac-sha256': signature('base64') })],
+      ['whatsapp', WEBHOOK_SECRETS.META_APP_SECRET, signature => ({ 'x-hub-signature-256': `sha256=${signature('hex')}` })],
+    ]) {
+      for (const key of [secret, 'another']) {
+        await request(gateway, `/api/webhooks/${path}?q=${marks.query}`, { method: 'POST', headers: headers(encoding => sign(key, encoding)), body });
+      }
+    }
+  }
+  for (const token of [WEBHOOK_SECRETS.META_VERIFY_TOKEN, marks.query]) {
+    await request(gateway, `/api/webhooks/facebook?hub.mode=subscribe&hub.verify_token=${token}&hub.challenge=${marks.query}`);
   }
 
   // Streams.
@@ -101,14 +121,14 @@ async function converse(t, gateway) {
 
   const parts = Object.values(tokens).flatMap(token => token.split('.'));
   const signatures = [createHmac('sha256', JWT_SECRET).update('x').digest('hex')];
-  return [API_KEY, JWT_SECRET, 'wrong-key-6b1d0c93', ...Object.values(marks), ...parts, ...signatures, ...sids.filter(Boolean)];
+  return [API_KEY, JWT_SECRET, ...Object.values(WEBHOOK_SECRETS), 'wrong-key-6b1d0c93', ...Object.values(marks), ...parts, ...signatures, ...sids.filter(Boolean)];
 }
 
 for (const format of ['text', 'json']) {
   test(`the ${format} log of a noisy conversation holds no secret and no forged line`, async t => {
     // Goal: at no LOG_LEVEL does a line hold what a client sent. Method: everything at trace, libraries by name; every
     // key, token and part of one, session id, query and body is looked for.
-    const gateway = await Gateway.start({ LOG_LEVEL: EVERYTHING, LOG_FORMAT: format, INTERNAL_API_KEY: API_KEY, JWT_SECRET, RUST_BACKTRACE: '0' });
+    const gateway = await Gateway.start({ LOG_LEVEL: EVERYTHING, LOG_FORMAT: format, INTERNAL_API_KEY: API_KEY, JWT_SECRET, ...WEBHOOK_SECRETS, RUST_BACKTRACE: '0' });
     t.after(() => gateway.stop());
     const secrets = await converse(t, gateway);
     assert.equal((await request(gateway, '/health/live')).status, 200);

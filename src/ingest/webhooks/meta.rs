@@ -60,6 +60,11 @@ impl Platform for Meta {
         signature.is_some_and(|signature| self.secrets.verify(&[delivery.body], &[signature]))
     }
 
+    fn sign(&self, body: &[u8], _id: &str, _now: LogTime) -> Vec<(&'static str, String)> {
+        let signature = self.secrets.sign(&[body]);
+        signature.map(|signature| (SIGNATURE, format!("sha256={}", signature.to_hex()))).into_iter().collect()
+    }
+
     fn read(&self, delivery: Delivery<'_>, now: LogTime) -> Result<Intake, Problem> {
         let body = Object::read(delivery.body)?;
         let mut intake = Intake::default();

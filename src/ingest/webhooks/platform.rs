@@ -52,6 +52,10 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
     /// Whether the signature is good. Nothing of the body has been parsed before.
     fn verify(&self, delivery: Delivery<'_>, now: LogTime) -> bool;
 
+    /// The headers by which its sender signs a body, with the first secret; none without one. `id` names the delivery where
+    /// that is signed, too. The gateway itself signs nothing: this is for tools.
+    fn sign(&self, body: &[u8], id: &str, now: LogTime) -> Vec<(&'static str, String)>;
+
     /// What a verified delivery says. `Err`: nothing that can be taken in; sending it again does not help.
     fn read(&self, delivery: Delivery<'_>, now: LogTime) -> Result<Intake, Problem>;
 

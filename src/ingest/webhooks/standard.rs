@@ -79,6 +79,16 @@ impl Platform for Standard {
         good && is_recent(timestamp, now)
     }
 
+    fn sign(&self, body: &[u8], id: &str, now: LogTime) -> Vec<(&'static str, String)> {
+        let timestamp = (now.micros() / 1_000_000).to_string();
+        let Some(signature) = self.0.sign(&Self::signed(id, &timestamp, body)) else { return Vec::new() };
+        vec![
+            (ID, id.to_owned()),
+            (TIMESTAMP, timestamp),
+            (SIGNATURE, format!("v1,{}", signature.to_base64())),
+        ]
+    }
+
     fn read(&self, delivery: Delivery<'_>, now: LogTime) -> Result<Intake, Problem> {
         // The id is the sender's own, stays the same when it tries again, and is signed.
         let id = delivery.header(ID).unwrap_or_default();

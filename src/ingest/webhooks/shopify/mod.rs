@@ -58,6 +58,10 @@ impl Platform for Shopify {
         signature.is_some_and(|signature| self.0.verify(&[delivery.body], &[signature]))
     }
 
+    fn sign(&self, body: &[u8], _id: &str, _now: LogTime) -> Vec<(&'static str, String)> {
+        self.0.sign(&[body]).map(|signature| (HMAC[0], signature.to_base64())).into_iter().collect()
+    }
+
     fn read(&self, delivery: Delivery<'_>, now: LogTime) -> Result<Intake, Problem> {
         let topic = either(delivery, TOPIC).ok_or_else(|| missing(TOPIC))?;
         let claim = claim(delivery, topic)?;

@@ -67,6 +67,10 @@ impl Platform for WooCommerce {
         signature.is_some_and(|signature| self.0.verify(&[delivery.body], &[signature]))
     }
 
+    fn sign(&self, body: &[u8], _id: &str, _now: LogTime) -> Vec<(&'static str, String)> {
+        self.0.sign(&[body]).map(|signature| (SIGNATURE, signature.to_base64())).into_iter().collect()
+    }
+
     fn read(&self, delivery: Delivery<'_>, now: LogTime) -> Result<Intake, Problem> {
         let body = Object::read(delivery.body)?;
         // That the body names a hook is worth more than what the header says, because it is signed.
