@@ -157,6 +157,8 @@ export interface ProductSync {
   reconnectNow(): void
   /** Tells every listener to refetch all that is followed. */
   resync(): void
+  /** Passes something to `onEvent` and `debug`: how bindings tell what they fetched. Never throws. */
+  report(event: ProductSyncEvent): void
   /** What is joined, for a debug panel. */
   inspect(): readonly InspectedRoom[]
   /** Closes and forgets everything. A disposed sync can be used no more. */
