@@ -103,7 +103,8 @@ export type ProductChange =
   | {
       readonly kind: 'resync'
       readonly productId: string
-      readonly reason: ResyncReason | 'unanswered'
+      /** `unanswered`: an older gateway did not say what was missed. `requested`: by {@link ProductSync.resync}. */
+      readonly reason: ResyncReason | 'unanswered' | 'requested'
       readonly spreadMs: number
     }
 

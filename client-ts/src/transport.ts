@@ -10,6 +10,12 @@ export interface Transport {
   /** For logs and `onEvent`. */
   readonly name: string
   /**
+   * There is no connection without products (SSE names them in its URL): the core joins right after `open` and not first
+   * after `onOpen`, which then says that the joined products are heard.
+   * @default false
+   */
+  readonly opensByJoining?: boolean
+  /**
    * Opens a connection. Never throws: whatever goes wrong comes as `onClose`, also an error while loading code or in
    * the shop's own token function. Handlers are called only after `open` has returned, and never after `close()`.
    */
@@ -52,7 +58,7 @@ export interface CloseReason {
   readonly retryAfterMs?: number
 }
 
-/** One open connection. Calls before `onOpen` or after the end are ignored. */
+/** One open connection. Calls before `onOpen` (unless it opens by joining) or after the end are ignored. */
 export interface Connection {
   /**
    * Joins products, each from where its subscriber stands: a cursor, an RFC 3339 time of the gateway's clock, or `null`
