@@ -1,0 +1,48 @@
+/**
+ * Moves events from the queue into requests, a bounded number of them at once. It starts a moment after the first event,
+ * so that what one piece of code publishes together travels together; while a request is under way others gather.
+ */
+import type { Deliver } from './delivery.js'
+import type { Queue } from './queue.js'
+import { later } from './timer.js'
+
+export interface Pump {
+  /** Something is in the queue. */
+  start(): void
+  /** Nothing is in the queue or under way. */
+  isIdle(): boolean
+}
+
+export interface PumpOptions {
+  readonly queue: Queue
+  readonly deliver: Deliver
+  readonly maxInFlight: number
+  /** After every request that was taken out, and at the end of every delivery. */
+  readonly onProgress: () => void
+}
+
+export function createPump({ queue, deliver, maxInFlight, onProgress }: PumpOptions): Pump {
+  let isStarting = false
+  let underWay = 0
+
+  function run(): void {
+    isStarting = false
+    while (underWay < maxInFlight && queue.length > 0) {
+      underWay += 1
+      void deliver(queue.takeRequest()).then(() => {
+        underWay -= 1
+        run()
+      })
+    }
+    onProgress()
+  }
+
+  return {
+    start() {
+      if (isStarting || underWay >= maxInFlight) return
+      isStarting = true
+      later(0, run)
+    },
+    isIdle: () => underWay === 0 && queue.length === 0,
+  }
+}
