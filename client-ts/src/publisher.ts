@@ -33,7 +33,6 @@ export function createPublisher(options: PublisherOptions = {}): Publisher {
   const tally = createTally(options.onReport)
   const pauses = createPauses()
   const stop = new AbortController()
-  const idleListeners = new Set<() => void>()
   let closing: Promise<FlushResult> | undefined
 
   const many = createMany({
@@ -43,7 +42,7 @@ export function createPublisher(options: PublisherOptions = {}): Publisher {
   const pump = createPump({
     queue,
     maxInFlight: options.maxInFlight ?? 1,
-    onProgress,
+    onProgress: () => many.onProgress(),
     deliver: createDeliver({
       send: createSend({
         url: notifyUrl(options.url),
@@ -92,48 +91,32 @@ export function createPublisher(options: PublisherOptions = {}): Publisher {
 
   // === the end ===
 
-  function onProgress(): void {
-    many.onProgress()
-    // A list that waits for room is no case of its own: the queue is half full then.
-    if (pump.isIdle()) for (const listener of [...idleListeners]) listener()
-  }
-
   function left(): number {
     const { published, accepted, failed } = tally.figures
     return published - accepted - failed
   }
 
-  async function flush({
-    timeoutMs = FLUSH_TIMEOUT_MS,
-  }: {
-    readonly timeoutMs?: number
-  } = {}): Promise<FlushResult> {
+  async function flush(timeouts?: { readonly timeoutMs?: number }): Promise<FlushResult> {
     const calm = pauses.hurry()
-    await new Promise<void>((resolve) => {
-      if (pump.isIdle()) return resolve()
-      // Not unref'd: who waits for a flush wants the process to live so long.
-      const timer = setTimeout(end, timeoutMs)
-      idleListeners.add(end)
-      function end(): void {
-        clearTimeout(timer)
-        idleListeners.delete(end)
-        resolve()
-      }
+    let timer: unknown
+    // Not unref'd: who waits for a flush wants the process to live so long.
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeouts?.timeoutMs ?? FLUSH_TIMEOUT_MS)
     })
+    await Promise.race([pump.idle(), late])
+    clearTimeout(timer as number)
     calm()
-    return { done: pump.isIdle(), left: left() }
+    return { done: left() === 0, left: left() }
   }
 
-  async function flushAndStop(timeouts: { readonly timeoutMs?: number } | undefined): Promise<FlushResult> {
+  async function flushAndStop(timeouts?: { readonly timeoutMs?: number }): Promise<FlushResult> {
     const result = await flush(timeouts)
     stop.abort()
     pauses.end()
-    tally.failed(queue.takeAll(), {
-      reason: 'closed',
-      message: 'the publisher was closed',
-      maybeAccepted: false,
-    })
+    const message = 'the publisher was closed'
+    tally.failed(queue.takeAll(), { reason: 'closed', message, maybeAccepted: false })
     many.onProgress()
+    await pump.idle() // what was under way is told as well
     return result
   }
 

@@ -9,21 +9,22 @@ import { later } from './timer.js'
 export interface Pump {
   /** Something is in the queue. */
   start(): void
-  /** Nothing is in the queue or under way. */
-  isIdle(): boolean
+  /** Resolves when nothing is in the queue or under way. */
+  idle(): Promise<void>
 }
 
 export interface PumpOptions {
   readonly queue: Queue
   readonly deliver: Deliver
   readonly maxInFlight: number
-  /** After every request that was taken out, and at the end of every delivery. */
+  /** The queue has become shorter. */
   readonly onProgress: () => void
 }
 
 export function createPump({ queue, deliver, maxInFlight, onProgress }: PumpOptions): Pump {
   let isStarting = false
   let underWay = 0
+  let nextIdle: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
   function run(): void {
     isStarting = false
@@ -35,6 +36,22 @@ export function createPump({ queue, deliver, maxInFlight, onProgress }: PumpOpti
       })
     }
     onProgress()
+    if (isIdle()) {
+      nextIdle?.resolve()
+      nextIdle = undefined
+    }
+  }
+
+  const isIdle = (): boolean => underWay === 0 && queue.length === 0
+
+  function idle(): Promise<void> {
+    if (isIdle()) return Promise.resolve()
+    if (!nextIdle) {
+      let resolve = (): void => {}
+      const promise = new Promise<void>((resolveIt) => (resolve = resolveIt))
+      nextIdle = { promise, resolve }
+    }
+    return nextIdle.promise
   }
 
   return {
@@ -43,6 +60,6 @@ export function createPump({ queue, deliver, maxInFlight, onProgress }: PumpOpti
       isStarting = true
       later(0, run)
     },
-    isIdle: () => underWay === 0 && queue.length === 0,
+    idle,
   }
 }
