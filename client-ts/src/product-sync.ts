@@ -1,28 +1,56 @@
 /**
- * The sync of one page: it holds the wish ("these products, kept current"), and connections come and go beneath it.
+ * The sync of one page. It holds the wish ("these products, kept current"); connections come and go beneath it, and each
+ * is brought to the wish when it opens. Nothing here knows a framework, a query cache or a wire.
  */
+import { type Conversation, converse } from './conversation.js'
+import { printEvent, printWanted } from './debug.js'
+import { createListeners } from './listeners.js'
 import type {
+  InspectedRoom,
   ProductChange,
-  ProductRole,
-  ProductRoles,
-  ProductSubscriber,
   ProductSync,
+  ProductSyncEvent,
   ProductSyncOptions,
   ProductSyncSnapshot,
 } from './options.js'
-import type { Connection } from './transport.js'
-import type { BatchedProductUpdate, ResyncRequired } from './types.js'
+import { watchPage } from './page-lifecycle.js'
+import { keepConnected } from './reconnect.js'
+import { createRoles, rolesOf } from './roles.js'
+import { createRooms, type Room } from './rooms.js'
+import { socketIo } from './socket-io.js'
+import { createStandings } from './standings.js'
+import type { Connection, ConnectionHandlers, Transport } from './transport.js'
+
+const LINGER_MS = 2_000
+const PAUSE_HIDDEN_AFTER_MS = 60_000
+const ROOMS_MAX = 200
 
 /** Makes the sync of a page. Nothing is loaded or opened before the first product is subscribed. */
 export function createProductSync(options: ProductSyncOptions): ProductSync {
-  const { transport, lingerMs = 2_000 } = options
-  if (!transport) throw new Error('createProductSync needs a url or a transport')
-  const rooms = new Map<string, Set<ProductSubscriber>>()
-  const changeListeners = new Set<(change: ProductChange) => void>()
-  const snapshotListeners = new Set<() => void>()
-  const joined = new Set<string>()
-  let connection: Connection | undefined
-  let flushing = false
+  const { onEvent, debug = false, random = Math.random } = options
+  const transport = transportOf(options)
+  const changes = createListeners<[ProductChange]>(reportThrown)
+  const snapshots = createListeners<[]>(reportThrown)
+  const roles = createRoles(reportThrown)
+  const standings = createStandings()
+  const rooms = createRooms({
+    roles,
+    lingerMs: options.lingerMs ?? LINGER_MS,
+    maxRooms: options.maxRooms ?? ROOMS_MAX,
+    onChange: schedule,
+    onWanted: (productId, why) => debug && printWanted(productId, why),
+  })
+  const keeper = keepConnected({
+    options: options.reconnect ?? {},
+    random,
+    open,
+    close,
+    onState: ({ status, attempt, lastError }) => {
+      if (status !== snapshot.status) report({ type: 'status', status })
+      update({ status, attempt, lastError, authenticated: status === 'connected' && isAuthenticated })
+    },
+    onWait: (delayMs, attempt) => report({ type: 'waiting', delayMs, attempt }),
+  })
   let snapshot: ProductSyncSnapshot = {
     status: 'idle',
     authenticated: false,
@@ -30,139 +58,156 @@ export function createProductSync(options: ProductSyncOptions): ProductSync {
     attempt: 0,
     lastError: undefined,
   }
-  const roles = createRoles(schedule)
+  let isAuthenticated = false
+  let isScheduled = false
+  let isDisposed = false
+  let stopWatching: (() => void) | undefined
+  let live:
+    | { readonly connection: Connection; readonly conversation: Conversation; isOpen: boolean }
+    | undefined
+
+  function report(event: ProductSyncEvent) {
+    try {
+      if (debug) printEvent(event)
+      onEvent?.(event)
+    } catch (error) {
+      console.error(error)
+    }
+  }
+
+  function reportThrown(error: unknown) {
+    console.error(error)
+    report({ type: 'error', error })
+  }
 
   function update(change: Partial<ProductSyncSnapshot>) {
-    snapshot = { ...snapshot, ...change }
-    for (const listener of snapshotListeners) listener()
+    const next = { ...snapshot, ...change }
+    const keys = Object.keys(next) as (keyof ProductSyncSnapshot)[]
+    if (keys.every((key) => next[key] === snapshot[key])) return
+    snapshot = next
+    snapshots.tell()
   }
 
   function tell(change: ProductChange) {
-    for (const subscriber of rooms.get(change.productId) ?? []) subscriber.onChange?.(change)
-    for (const listener of changeListeners) listener(change)
-  }
-
-  function wanted(): Set<string> {
-    return new Set([...rooms.keys(), ...roles.get('detail'), ...roles.get('cart'), ...roles.get('checkout')])
-  }
-
-  function schedule() {
-    if (flushing) return
-    flushing = true
-    queueMicrotask(() => {
-      flushing = false
-      flush()
-    })
-  }
-
-  function flush() {
-    const ids = wanted()
-    if (snapshot.rooms !== ids.size) update({ rooms: ids.size })
-    if (ids.size === 0) {
-      connection?.close()
-      connection = undefined
-      joined.clear()
-      if (snapshot.status !== 'idle') update({ status: 'idle' })
-      return
+    for (const { subscriber } of [...(rooms.get(change.productId)?.listeners ?? [])]) {
+      try {
+        subscriber.onChange?.(change)
+      } catch (error) {
+        reportThrown(error)
+      }
     }
-    if (!connection) return open()
-    if (snapshot.status !== 'connected') return
-    const left = [...joined].filter((id) => !ids.has(id))
-    const fresh = [...ids].filter((id) => !joined.has(id))
-    for (const id of left) joined.delete(id)
-    for (const id of fresh) joined.add(id)
-    if (left.length > 0) connection.leave(left)
-    if (fresh.length > 0) void connection.join(new Map(fresh.map((id) => [id, null])))
+    changes.tell(change)
   }
 
-  function open() {
-    update({ status: 'connecting' })
-    connection = transport?.open({
-      onOpen(hello) {
-        update({ status: 'connected', authenticated: hello.authenticated })
-        flush()
-      },
-      onBatch(payload) {
-        const batch = payload as BatchedProductUpdate
-        tell({ kind: 'batch', productId: batch.productId, batch, spreadMs: batch.spreadMs })
-      },
-      onResync(payload) {
-        const word = payload as ResyncRequired
-        for (const productId of word.productIds ?? joined) {
-          tell({ kind: 'resync', productId, reason: word.reason, spreadMs: word.spreadMs })
-        }
-      },
-      onPosition() {},
-      onRefusal() {},
-      onClose(reason) {
-        connection = undefined
-        joined.clear()
-        update({ status: 'waiting', lastError: reason.message })
-        setTimeout(schedule, 1_000)
-      },
+  /** Everything that happens in one moment, a whole grid of cards, is one change of the wish. */
+  function schedule() {
+    if (isScheduled || isDisposed) return
+    isScheduled = true
+    queueMicrotask(() => {
+      isScheduled = false
+      if (!isDisposed) follow()
     })
+  }
+
+  function follow() {
+    update({ rooms: rooms.size })
+    standings.prune((productId) => rooms.get(productId) !== undefined)
+    if (rooms.size > 0) {
+      stopWatching ??= watchPage(page, options.pauseHiddenAfterMs ?? PAUSE_HIDDEN_AFTER_MS)
+    } else {
+      stopWatching?.()
+      stopWatching = undefined
+    }
+    keeper.want(rooms.size > 0)
+    if (live?.isOpen || transport.opensByJoining) live?.conversation.follow()
+  }
+
+  const page = {
+    onAway: keeper.pause,
+    onBack: keeper.now,
+    onOnline() {
+      // What still looks open may have died with the network; an unanswered question tells.
+      if (live?.isOpen) live.conversation.probe()
+      else keeper.now()
+    },
+  }
+
+  function open(attempt: number) {
+    report({ type: 'connecting', transport: transport.name, attempt })
+    const connection = transport.open({
+      onOpen(hello) {
+        if (live !== own) return
+        own.isOpen = true
+        isAuthenticated = hello.authenticated
+        own.conversation.greet(hello)
+        report({ type: 'open', authenticated: hello.authenticated })
+        keeper.opened()
+        own.conversation.follow()
+      },
+      onClose: (reason) => live === own && keeper.lost(reason),
+      onBatch: whileLive('onBatch'),
+      onResync: whileLive('onResync'),
+      onPosition: whileLive('onPosition'),
+      onRefusal: whileLive('onRefusal'),
+    })
+    const giveUp = (message: string) => live === own && keeper.lost({ kind: 'lost', message })
+    const conversation = converse({ connection, rooms, standings, tell, report, schedule, giveUp })
+    const own = { connection, conversation, isOpen: false }
+    live = own
+    if (transport.opensByJoining) conversation.follow()
+
+    function whileLive(name: Exclude<keyof ConnectionHandlers, 'onOpen' | 'onClose'>) {
+      return (payload: unknown) => {
+        if (live === own) own.conversation[name](payload)
+      }
+    }
+  }
+
+  function close(reason: string) {
+    const ended = live
+    live = undefined
+    ended?.conversation.end()
+    ended?.connection.close()
+    report({ type: 'closed', reason })
+  }
+
+  function inspect(room: Room): InspectedRoom {
+    const { productId, listeners, lingers } = room
+    const state = lingers ? 'lingering' : (live?.conversation.stateOf(productId) ?? 'wanted')
+    const cursor = standings.peek(productId)?.place.at ?? undefined
+    return { productId, subscribers: listeners.size, roles: rolesOf(roles, productId), state, cursor }
   }
 
   return {
     roles,
-    subscribe(productId, subscriber = {}) {
-      const id = String(productId)
-      const own = { ...subscriber }
-      rooms.set(id, (rooms.get(id) ?? new Set()).add(own))
-      schedule()
-      return () => {
-        const room = rooms.get(id)
-        if (!room?.delete(own) || room.size > 0) return
-        setTimeout(() => {
-          if (rooms.get(id)?.size === 0) {
-            rooms.delete(id)
-            schedule()
-          }
-        }, lingerMs)
+    report,
+    subscribe: (productId, subscriber = {}) =>
+      isDisposed ? () => {} : rooms.add(String(productId), subscriber),
+    onProductChange: changes.add,
+    getSnapshot: () => snapshot,
+    onSnapshot: snapshots.add,
+    reconnectNow: keeper.now,
+    resync() {
+      for (const { productId } of [...rooms.all()]) {
+        tell({ kind: 'resync', productId, reason: 'requested', spreadMs: 0 })
       }
     },
-    onProductChange(listener) {
-      changeListeners.add(listener)
-      return () => changeListeners.delete(listener)
-    },
-    getSnapshot: () => snapshot,
-    onSnapshot(listener) {
-      snapshotListeners.add(listener)
-      return () => snapshotListeners.delete(listener)
-    },
-    reconnectNow: schedule,
-    resync() {
-      for (const productId of joined) tell({ kind: 'resync', productId, reason: 'gap', spreadMs: 0 })
-    },
-    report: (event) => options.onEvent?.(event),
-    inspect: () => [],
+    inspect: () => Array.from(rooms.all(), inspect),
     dispose() {
-      connection?.close()
+      if (isDisposed) return
+      isDisposed = true
+      stopWatching?.()
       rooms.clear()
+      keeper.want(false)
+      changes.clear()
+      snapshots.clear()
+      standings.clear()
     },
   }
 }
 
-function createRoles(changed: () => void): ProductRoles {
-  const sets: Record<ProductRole, ReadonlySet<string>> = {
-    detail: new Set(),
-    cart: new Set(),
-    checkout: new Set(),
-  }
-  const listeners = new Set<() => void>()
-  return {
-    get: (role) => sets[role],
-    has: (role, productId) => sets[role].has(String(productId)),
-    set(role, productIds) {
-      const next = new Set([...productIds].map(String))
-      if (next.size === sets[role].size && [...next].every((id) => sets[role].has(id))) return
-      sets[role] = next
-      changed()
-      for (const listener of listeners) listener()
-    },
-    onChange(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-  }
+function transportOf({ transport, url, token }: ProductSyncOptions): Transport {
+  if (transport) return transport
+  if (url === undefined) throw new Error('createProductSync: give a url or a transport')
+  return socketIo(url, token ? { token } : {})
 }

@@ -53,6 +53,8 @@ export interface FakeTransport extends Transport {
   greet(hello?: Partial<Hello>): void
   /** Something happened to a product: appended to the log, and told if the product is joined. Returns the batch. */
   deliver(productId: string, batch?: Partial<BatchedProductUpdate>): BatchedProductUpdate
+  /** The same, but nobody is told: it got lost on the way. */
+  miss(productId: string, batch?: Partial<BatchedProductUpdate>): BatchedProductUpdate
   /** Tells to refetch; without `productIds` everything. */
   resync(word?: Partial<ResyncRequired>): void
   /** Tells the position. */
@@ -97,6 +99,15 @@ export function fakeTransport(options: FakeTransportOptions = {}): FakeTransport
     return { cursor: head(), results }
   }
 
+  function append(productId: string, batch: Partial<BatchedProductUpdate> = {}): BatchedProductUpdate {
+    const previousCursor =
+      log.filter((earlier) => earlier.productId === productId).at(-1)?.cursor ?? `${epoch}.0`
+    n += 1
+    const appended = { ...changeOf(productId), cursor: head(), previousCursor, ...batch }
+    log.push(appended)
+    return appended
+  }
+
   function open(handlers: ConnectionHandlers): Connection {
     const own = { handlers, greeted: false, joined: new Set<string>() }
     live = own
@@ -136,14 +147,12 @@ export function fakeTransport(options: FakeTransportOptions = {}): FakeTransport
       live.greeted = true
       live.handlers.onOpen({ authenticated: false, serverTimeMs: Date.now(), ...hello })
     },
-    deliver(productId, batch = {}) {
-      const previous = log.filter((earlier) => earlier.productId === productId).at(-1)?.cursor ?? `${epoch}.0`
-      n += 1
-      const told = { ...changeOf(productId), cursor: head(), previousCursor: previous, ...batch }
-      log.push(told)
+    deliver(productId, batch) {
+      const told = append(productId, batch)
       if (live?.joined.has(productId)) live.handlers.onBatch(told)
       return told
     },
+    miss: append,
     resync: (word = {}) => live?.handlers.onResync({ reason: 'gap', cursor: head(), spreadMs: 0, ...word }),
     beat: (beat = {}) => live?.handlers.onPosition({ cursor: head(), products: {}, ...beat }),
     refuse: (error) => live?.handlers.onRefusal(error),
