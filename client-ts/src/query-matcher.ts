@@ -35,7 +35,8 @@ export interface QueryMatcher {
   isCart(query: QueryLike): boolean
 }
 
-const SCOPES: readonly Scope[] = ['list', 'detail', 'cart', 'checkout']
+/** All of them. */
+export const SCOPES: readonly Scope[] = ['list', 'detail', 'cart', 'checkout']
 
 export function createQueryMatcher(
   roles: Pick<ProductRoles, 'has'>,
