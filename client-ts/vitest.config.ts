@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 const own = { restoreMocks: true, unstubGlobals: true, unstubEnvs: true }
 
-// `npm run test:unit`, `test:integration` and `test:package` run one of them.
+// Each has a script of its own: `npm test` is the first.
 export default defineConfig({
   test: {
     projects: [
@@ -29,6 +29,26 @@ export default defineConfig({
           name: 'package', // of what is published: needs `npm run build`
           include: ['test/package/**/*.test.ts'],
           testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          ...own,
+          name: 'next', // the packed package in a shop on Next.js: needs `npm run build`
+          include: ['test/next/*.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        resolve: { alias: { '@shelfcast/client/publisher': `${import.meta.dirname}/src/publisher.ts` } },
+        test: {
+          ...own,
+          name: 'browser', // the example shop in Chromium: needs `npm ci` in examples/storefront, and SHELFCAST_BIN
+          include: ['test/browser/**/*.test.ts'],
+          globalSetup: ['test/browser/support/build.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false, // each file has a shop, a gateway and a browser
         },
       },
     ],
