@@ -1,5 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
+// The examples import the package by its name, as a shop does, and get its source.
+const source = [
+  { find: /^@shelfcast\/client\/(.+)$/, replacement: `${import.meta.dirname}/src/$1` },
+  { find: /^@shelfcast\/client$/, replacement: `${import.meta.dirname}/src/index.ts` },
+]
 const own = { restoreMocks: true, unstubGlobals: true, unstubEnvs: true }
 
 // Each has a script of its own: `npm test` is the first.
@@ -7,10 +12,11 @@ export default defineConfig({
   test: {
     projects: [
       {
+        resolve: { alias: source },
         test: {
           ...own,
           name: 'unit',
-          include: ['src/**/*.test.{ts,tsx}'],
+          include: ['src/**/*.test.{ts,tsx}', 'examples/checkout-validation/*.test.{ts,tsx}'],
           environment: 'node', // tests that need a page say so in their first line
         },
       },
