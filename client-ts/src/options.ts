@@ -10,9 +10,13 @@ export interface ProductSyncOptions {
   /**
    * Where the gateway is, e.g. `https://rt.shop.example`. Short for `transport: socketIo(url)`, with socket.io-client
    * loaded when the first product is subscribed.
+   * @default none
    */
   readonly url?: string
-  /** How to reach the gateway, when not by `url`: `socketIo(url, …)`, `sse(url, …)` or your own. */
+  /**
+   * How to reach the gateway, when not by `url`: `socketIo(url, …)`, `sse(url, …)` or your own.
+   * @default none
+   */
   readonly transport?: Transport
   /**
    * A token for the handshake, asked for before every connection, so that an expired one is replaced. Only with `url`.
