@@ -2,6 +2,7 @@
  * Finds the products in what a shop's API answered. Narrow on purpose: it knows the usual shapes of lists and looks
  * nowhere else, or the id of a category or of a cart line would pass for that of a product.
  */
+import { guard, type OnThrow } from './guard.js'
 
 /** The products of one answer. */
 export interface ProductIds {
@@ -33,12 +34,20 @@ const MAX_DEPTH = 8
 const NONE: ProductIds = { own: undefined, listed: new Set() }
 
 /** Reads each answer once: caches keep the same object as long as nothing in it changed. */
-export function createProductIndex(options: ProductIdOptions = {}): (data: unknown) => ProductIds {
+export function createProductIndex(
+  options: ProductIdOptions = {},
+  onThrow: OnThrow = () => {},
+): (data: unknown) => ProductIds {
   const { productIds, idFields = ID_FIELDS } = options
   const known = new WeakMap<object, ProductIds>()
+  const readByShape = (data: object) => ({ own: readOwn(data, idFields), listed: readListed(data, idFields) })
   const read = productIds
-    ? (data: object) => ({ own: undefined, listed: new Set([...productIds(data)].map(String)) })
-    : (data: object) => ({ own: readOwn(data, idFields), listed: readListed(data, idFields) })
+    ? guard(
+        (data: object) => ({ own: undefined, listed: new Set(Array.from(productIds(data), String)) }),
+        NONE,
+        onThrow,
+      )
+    : readByShape
   return (data) => {
     if (typeof data !== 'object' || data === null) return NONE
     let ids = known.get(data)

@@ -34,7 +34,8 @@ export function createQueryBinding(
   client: QueryClientLike,
   options: QueryBindingOptions = {},
 ): QueryBinding {
-  const matcher = createQueryMatcher(sync.roles, options)
+  const onThrow = (error: unknown) => sync.report({ type: 'error', error })
+  const matcher = createQueryMatcher(sync.roles, options, onThrow)
   const invalidator = createInvalidator(client, { concerns: matcher.concernsAny })
   const find = (predicate: (query: QueryLike) => boolean) => client.getQueryCache().findAll({ predicate })
   const findConcerned = (scopes: readonly Scope[], ids: ReadonlySet<string>) =>
@@ -52,7 +53,7 @@ export function createQueryBinding(
         own.flatMap(([, ofProduct]) => ofProduct),
       )
     } catch (error) {
-      sync.report({ type: 'error', error })
+      onThrow(error)
       return false
     }
   }

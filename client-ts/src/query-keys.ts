@@ -2,6 +2,7 @@
  * Where a shop keeps its products in the cache, told by query keys. Matches keys only; what is in the data is
  * `query-matcher.ts`.
  */
+import { guard, type OnThrow } from './guard.js'
 
 /** The start of a query key, or a function that says whether a key is meant. */
 export type KeyMatch = readonly unknown[] | ((queryKey: readonly unknown[]) => boolean)
@@ -44,8 +45,15 @@ export interface KeyMatchers {
   isCheckout(queryKey: readonly unknown[]): boolean
 }
 
-export function createKeyMatchers(keys: QueryKeys = {}): KeyMatchers {
-  const detail = keys.detail ?? ((productId) => ['product', productId])
+export function createKeyMatchers(keys: QueryKeys = {}, onThrow: OnThrow = () => {}): KeyMatchers {
+  const detail = guard(keys.detail ?? ((productId: string) => ['product', productId]), [], onThrow)
+
+  function matcher(match: KeyMatch): (queryKey: readonly unknown[]) => boolean {
+    return typeof match === 'function'
+      ? guard(match, false, onThrow)
+      : (queryKey) => startsWith(queryKey, match)
+  }
+
   return {
     isDetailOf: (queryKey, productId) => startsWith(queryKey, detail(productId)),
     // Ids that are numbers in disguise, because some shops turn them into numbers for their keys.
@@ -56,15 +64,13 @@ export function createKeyMatchers(keys: QueryKeys = {}): KeyMatchers {
   }
 }
 
-export function matcher(match: KeyMatch): (queryKey: readonly unknown[]) => boolean {
-  if (typeof match === 'function') return match
-  // An empty start would mean every query there is.
-  return (queryKey) => match.length > 0 && startsWith(queryKey, match)
-}
-
-/** As TanStack matches keys, but 42 and '42' are one id. */
+/** As TanStack matches keys, but 42 and '42' are one id, and an empty start is no query's instead of every one's. */
 function startsWith(queryKey: readonly unknown[], start: readonly unknown[]): boolean {
-  return start.length <= queryKey.length && start.every((part, index) => contains(queryKey[index], part))
+  return (
+    start.length > 0 &&
+    start.length <= queryKey.length &&
+    start.every((part, index) => contains(queryKey[index], part))
+  )
 }
 
 function contains(value: unknown, part: unknown): boolean {

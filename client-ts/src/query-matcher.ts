@@ -3,6 +3,7 @@
  * fetching is `invalidator.ts`.
  */
 import type { Scope } from './change-windows.js'
+import type { OnThrow } from './guard.js'
 import type { ProductRoles } from './options.js'
 import { createProductIndex, type ProductIdOptions } from './product-ids.js'
 import type { QueryLike } from './query-client.js'
@@ -41,9 +42,10 @@ export const SCOPES: readonly Scope[] = ['list', 'detail', 'cart', 'checkout']
 export function createQueryMatcher(
   roles: Pick<ProductRoles, 'has'>,
   options: QueryMatchOptions = {},
+  onThrow: OnThrow = () => {},
 ): QueryMatcher {
-  const keys = createKeyMatchers(options.keys)
-  const index = createProductIndex(options)
+  const keys = createKeyMatchers(options.keys, onThrow)
+  const index = createProductIndex(options, onThrow)
 
   function isDetail({ queryKey, state }: QueryLike, productIds: ReadonlySet<string>): boolean {
     if (some(productIds, (id) => keys.isDetailOf(queryKey, id))) return true

@@ -569,6 +569,24 @@ describe('the products in use', () => {
   })
 })
 
+describe("a function of the shop's that throws", () => {
+  it('counts as having said nothing, is reported once, and keeps nothing else from being fetched', async () => {
+    const shown = show(['product', 'p1'], product('p1'))
+    const products = show(['products'], list('p1'))
+    await begin({
+      keys: {
+        list: (key) => (key as string[][])[1]?.[0] === 'page' || (key[5] as string).startsWith('products'),
+      },
+      productIds: (data) => (data as { shelves: string[] }).shelves.map((id) => id),
+    })
+    gateway.deliver('p1')
+    gateway.deliver('p2')
+    await pass(5_000)
+    expect([shown.begun, products.begun]).toEqual([2, 1])
+    expect(told.filter(({ type }) => type === 'error')).toHaveLength(2)
+  })
+})
+
 it('tells what it fetched', async () => {
   show(['products'], list('p1', 'p2'))
   await begin()

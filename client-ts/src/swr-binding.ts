@@ -34,7 +34,9 @@ export function createSwrBinding(
   { cache, mutate }: SwrLike,
   options: SwrBindingOptions = {},
 ): SwrBinding {
-  const matcher = createQueryMatcher(sync.roles, { ...options, keys: toQueryKeys(options.keys ?? {}) })
+  const keys = toQueryKeys(options.keys ?? {})
+  const onThrow = (error: unknown) => sync.report({ type: 'error', error })
+  const matcher = createQueryMatcher(sync.roles, { ...options, keys }, onThrow)
   const running = new Map<string, Set<string>>()
   const fetchedAt = new Map<string, number>()
   const unseen = new Set<string>()
