@@ -111,8 +111,8 @@ export function createStreams(parts: StreamsParts): Connection {
         if (isFirst && stream.covered !== undefined) {
           clearTimeout(late)
           onCaughtUp(stream.covered)
-          change()
         }
+        if (streams.length > 1) change()
         pass(stream, message)
       },
     })
