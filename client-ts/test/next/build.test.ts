@@ -95,10 +95,10 @@ const page = (name: string) => readFile(join(folder, `.next/server/app/${name}.h
 
 /** Runs a program and gives back what it said; a failure has it all. */
 async function run(cwd: string, program: string, ...args: string[]): Promise<string> {
-  // The test runner's own NODE_ENV would make it another build.
-  const { NODE_ENV: _, ...env } = { ...process.env, NEXT_TELEMETRY_DISABLED: '1' }
+  const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1' }
+  Reflect.deleteProperty(env, 'NODE_ENV') // the test runner's own would make it another build
   try {
-    return (await promisify(execFile)(program, args, { cwd, env: env as NodeJS.ProcessEnv })).stdout
+    return (await promisify(execFile)(program, args, { cwd, env })).stdout
   } catch (error) {
     throw new Error(`${program} ${args.join(' ')} failed: ${(error as { stdout?: string }).stdout}`, {
       cause: error,
