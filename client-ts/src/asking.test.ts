@@ -67,6 +67,13 @@ describe('since when', () => {
     expect(cursors(stale.heard)).toEqual([told.cursor])
   })
 
+  test.each([0, Number.NaN, Number.POSITIVE_INFINITY])('%s is no time at all', async (never) => {
+    const { gateway, sync } = start()
+    sync.subscribe('p1', { since: () => never })
+    await gateway.settled()
+    expect(joins(gateway)[0]?.since).toEqual({ p1: null })
+  })
+
   test('a since that throws is reported, and then the product is joined from now on', async () => {
     const { gateway, sync, events } = start()
     sync.subscribe('p1', {

@@ -4,8 +4,9 @@
  */
 import type { InspectedRoom, ProductSyncEvent } from './options.js'
 import { answered, asked, lost } from './positions.js'
-import type { Listener, Rooms } from './rooms.js'
-import { isBehind, type Since, type Skew, sinceOf } from './since.js'
+import { type Question, questionOf } from './question.js'
+import type { Rooms } from './rooms.js'
+import type { Skew } from './since.js'
 import type { Standings } from './standings.js'
 import type { Connection, JoinAnswer } from './transport.js'
 import type { JoinResult } from './types.js'
@@ -51,12 +52,6 @@ interface Member {
 
 const NEW: Member = { state: 'joining', question: 0, again: false, wasTold: false, refusal: '' }
 
-/** One product of a question. */
-interface Asked {
-  readonly since: Since
-  readonly newcomers: readonly Listener[]
-}
-
 const RETRY_MS = 1_000
 const RETRY_MS_MAX = 30_000
 
@@ -76,7 +71,7 @@ export function createAsking(parts: AskingParts): Asking {
   function follow() {
     const chosen = rooms.chosen()
     leaveAllBut(chosen)
-    const question = new Map<string, Asked>()
+    const question = new Map<string, Question>()
     for (const productId of chosen) {
       const what = toAsk(productId)
       if (what) question.set(productId, what)
@@ -98,19 +93,18 @@ export function createAsking(parts: AskingParts): Asking {
   }
 
   /** What to ask about a product, if anything. */
-  function toAsk(productId: string): Asked | undefined {
+  function toAsk(productId: string): Question | undefined {
     const member = members.get(productId)
     if (!member && !isProductId(productId)) return refuseUnasked(productId)
     if (member && (member.state === 'refused' || (member.state === 'joining' && !member.again)))
       return undefined
-    const standing = standings.of(productId)
-    const newcomers = [...(rooms.get(productId)?.listeners ?? [])].filter((listener) => !listener.isCaughtUp)
-    const times = newcomers.map(dataAtMs).filter((ms) => ms !== undefined)
-    if (member && !member.again && !times.some((ms) => isBehind(standing, ms, skew()))) {
-      for (const listener of newcomers) listener.isCaughtUp = true
-      return undefined
-    }
-    return { since: sinceOf(standing, times, skew(), Date.now()), newcomers }
+    return questionOf({
+      standing: standings.of(productId),
+      listeners: rooms.get(productId)?.listeners ?? [],
+      skew: skew(),
+      isNeeded: !member || member.again,
+      onThrow: (error) => report({ type: 'error', error }),
+    })
   }
 
   function refuseUnasked(productId: string): undefined {
@@ -119,16 +113,7 @@ export function createAsking(parts: AskingParts): Asking {
     report({ type: 'refused', code: 'invalid_product_id', message: refusal, productId })
   }
 
-  function dataAtMs({ subscriber }: Listener): number | undefined {
-    try {
-      return subscriber.since?.()
-    } catch (error) {
-      report({ type: 'error', error })
-      return undefined
-    }
-  }
-
-  function ask(question: ReadonlyMap<string, Asked>) {
+  function ask(question: ReadonlyMap<string, Question>) {
     questions += 1
     const own = questions
     for (const productId of question.keys()) {
@@ -148,7 +133,7 @@ export function createAsking(parts: AskingParts): Asking {
     )
   }
 
-  function take(answer: JoinAnswer, question: ReadonlyMap<string, Asked>, own: number) {
+  function take(answer: JoinAnswer, question: ReadonlyMap<string, Question>, own: number) {
     const tooMany: string[] = []
     for (const [productId, what] of question) {
       const member = members.get(productId)
@@ -166,7 +151,7 @@ export function createAsking(parts: AskingParts): Asking {
   function settle(
     productId: string,
     member: Member,
-    what: Asked,
+    what: Question,
     result: JoinResult,
     cursor: string | undefined,
   ) {
