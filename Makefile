@@ -8,7 +8,7 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 
 .PHONY: help run check audit test soak fuzz bench setup
-.PHONY: prerequisites compiler check-rust check-dependencies check-javascript test-rust test-sim test-e2e test-chaos soak-sim soak-chaos fuzz-corpus
+.PHONY: prerequisites compiler check-rust check-dependencies check-javascript test-rust test-sim test-e2e test-client test-chaos soak-sim soak-chaos fuzz-corpus
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -17,9 +17,9 @@ run: prerequisites compiler ## Start the gateway on port 3003, built for release
 	@echo 'run: the gateway (cargo run --release)'
 	@cargo run --release
 
-check: prerequisites compiler check-rust check-dependencies check-javascript ## Format, lints, docs, dependencies, JavaScript syntax: everything but running it
+check: prerequisites compiler check-rust check-dependencies check-javascript ## Format, lints, types, docs, dependencies: everything but running it
 
-test: setup test-rust test-sim test-e2e test-chaos ## Set up what the tests need, then run every test there is
+test: setup test-rust test-sim test-e2e test-client test-chaos ## Set up what the tests need, then run every test there is
 
 SOAK_FROM ?= 1
 SOAK_SEEDS ?= 200000
@@ -98,6 +98,9 @@ audit: prerequisites compiler ## Look for known vulnerabilities in what is built
 check-javascript:
 	@echo 'check: JavaScript syntax (node --check)'
 	@find tests/e2e -name node_modules -prune -o -name '*.js' -print | xargs -n 1 node --check
+	@tests/setup packages
+	@echo 'check: the client as it is published: format, lints, types, package, sizes, docs (npm run check in client-ts)'
+	@cd client-ts && npm run --silent check
 
 test-rust:
 	@echo 'test: units, integration, tidy, doc tests (cargo test)'
@@ -117,6 +120,15 @@ test-e2e:
 	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
 	browser=$$(tests/setup browser) && \
 	cd tests/e2e && SHELFCAST_BIN="$$target/debug/shelfcast" CHROMIUM="$$browser" npm test
+
+# With the binary of test-e2e. The package that Next.js gets is the one that is built here.
+test-client:
+	@echo 'test: building the gateway (cargo test --workspace --no-run)'
+	@cargo test --workspace --no-run --quiet
+	@echo 'test: the client: units, the real gateway, Next.js, the example shop in a browser (npm run test:all in client-ts)'
+	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
+	browser=$$(tests/setup browser) && \
+	cd client-ts && SHELFCAST_BIN="$$target/debug/shelfcast" CHROMIUM="$$browser" npm run --silent test:all
 
 # The same faults as `make soak` on real processes, a few times each. Histories of failed runs stay in the temporary folder.
 test-chaos:

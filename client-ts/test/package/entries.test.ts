@@ -43,6 +43,11 @@ test('every package that is loaded is a dependency or a peer', () => {
   expect(known).toEqual(expect.arrayContaining([...needed, 'socket.io-client']))
 })
 
+test.each(['LICENSE-APACHE', 'LICENSE-MIT'])('%s is that of the repository', (name) => {
+  const [own, above] = [new URL(name, PACKAGE), new URL(`../${name}`, PACKAGE)]
+  expect(readFileSync(own, 'utf8')).toBe(readFileSync(above, 'utf8'))
+})
+
 test.each(ENTRIES)('%s may be imported where there is no page', async (entry) => {
   await import(builtFile(entry).href)
 })
