@@ -133,6 +133,51 @@ describe('joining', () => {
   })
 })
 
+describe('a full gateway', () => {
+  const full = { kind: 'refused', message: 'full', retryAfterMs: 2_000 } as const
+
+  test('that has no place for one more stream keeps those that are open, and is asked again', async () => {
+    const { opened, join, onEnd } = start()
+    join({ p1: null })
+    await pass(0)
+    opened[0]?.reach('aaaa.5')
+    const answer = join({ p2: 'aaaa.3' })
+    await pass(300)
+    opened[1]?.onEnd(full)
+    await pass(1_999)
+    expect(opened).toHaveLength(2)
+    await pass(1)
+    expect(opened[2]).toMatchObject({ productIds: ['p2'], from: 'aaaa.3' })
+    opened[2]?.reach('aaaa.5')
+    await pass(0)
+    expect(answer.value?.cursor).toBe('aaaa.5')
+    expect(onEnd).not.toHaveBeenCalled()
+  })
+
+  test('that has none at all ends the connection', async () => {
+    const { opened, join, onEnd } = start()
+    join({ p1: null })
+    await pass(0)
+    opened[0]?.onEnd(full)
+    expect(onEnd).toHaveBeenCalledExactlyOnceWith(full)
+  })
+
+  test('is asked again for the stream that is to take over', async () => {
+    const { connection, opened, open, join } = start()
+    join({ p1: null, p2: null })
+    await pass(0)
+    opened[0]?.reach('aaaa.5')
+    connection.leave(['p2'])
+    await pass(300)
+    opened[1]?.onEnd(full)
+    await pass(2_000)
+    opened[2]?.reach('aaaa.6')
+    expect(opened[0]?.isClosed).toBe(true)
+    expect(opened[2]).toMatchObject({ productIds: ['p1'], isClosed: false })
+    expect(open()).toContain('p1')
+  })
+})
+
 describe('leaving', () => {
   test('opens a stream without what was left', async () => {
     const { connection, opened, open, join } = start()

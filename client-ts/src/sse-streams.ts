@@ -17,7 +17,7 @@ export interface StreamsParts {
   readonly handlers: ConnectionHandlers
   /** A stream is heard. */
   readonly onHeard: () => void
-  /** A stream has ended: the connection is of no more use. */
+  /** The connection is of no more use. */
   readonly onEnd: (reason: CloseReason) => void
 }
 
@@ -36,6 +36,8 @@ interface PendingJoin {
 /** At most one change in so long: who scrolls joins and leaves all the time. */
 const CHANGE_EVERY_MS = 300
 const CATCH_UP_MS_MAX = 20_000
+/** When the gateway says no time. */
+const RETRY_MS = 5_000
 
 export function createStreams(parts: StreamsParts): Connection {
   const { handlers, onHeard, onEnd } = parts
@@ -45,6 +47,7 @@ export function createStreams(parts: StreamsParts): Connection {
   let isMerging = false
   let changedAtMs = Number.NEGATIVE_INFINITY
   let timer: ReturnType<typeof setTimeout> | undefined
+  const retries = new Set<ReturnType<typeof setTimeout>>()
 
   function change() {
     if (timer !== undefined) return
@@ -103,7 +106,15 @@ export function createStreams(parts: StreamsParts): Connection {
     const message = `a stream has not caught up within ${CATCH_UP_MS_MAX / 1_000} s`
     const late = setTimeout(() => onEnd({ kind: 'lost', message }), CATCH_UP_MS_MAX)
     const close = parts.open(plan, {
-      onEnd,
+      onEnd(reason) {
+        const others = streams.filter((other) => other !== stream)
+        if (reason.kind !== 'refused' || !others.some((other) => other.covered !== undefined))
+          return onEnd(reason)
+        // Full: those that are here are served on, so this one waits for a place, and the others are kept.
+        clearTimeout(late)
+        streams = others
+        retries.add(setTimeout(() => open(plan, onCaughtUp), reason.retryAfterMs ?? RETRY_MS))
+      },
       onMessage(message) {
         const isFirst = stream.covered === undefined && message.name === 'position'
         if (isFirst || stream.covered !== undefined) stream.covered = message.id ?? stream.covered
@@ -155,6 +166,7 @@ export function createStreams(parts: StreamsParts): Connection {
     },
     close() {
       clearTimeout(timer)
+      for (const retry of retries) clearTimeout(retry)
       for (const stream of streams.splice(0)) stream.close()
     },
   }

@@ -184,6 +184,20 @@ describe.each(Object.entries(TRANSPORTS))('by %s', (_name, transportTo) => {
     expect(wanted.map((room) => room.productId)).toEqual(['p0', 'p1', 'p2', 'p3', 'p4'])
   })
 
+  test('a full gateway is tried again until there is a place', async () => {
+    const gateway = await startGateway({ MAX_CONNECTIONS: '1' })
+    const [first, second] = [startSync(transportTo(gateway.url)), startSync(transportTo(gateway.url))]
+    first.follow('p1')
+    await first.joined(1)
+    const card = second.follow('p1')
+    await second.status('waiting')
+    expect(first.sync.getSnapshot().status).toBe('connected')
+    first.sync.dispose()
+    await second.joined(1)
+    await publish(gateway, 'p1', 6)
+    expect(await card.prices()).toEqual([6])
+  })
+
   test('one product that may not be named is refused, and the others are joined', async () => {
     const gateway = await startGateway()
     const { sync, follow, joined } = startSync(transportTo(gateway.url))
