@@ -28,8 +28,8 @@ export interface WindowsOptions {
 
 /** Who acts upon the changes. */
 export interface ChangeHandlers {
-  /** It is time for these scopes. */
-  flush(scopes: readonly Scope[], changes: Changes): void
+  /** It is time for these scopes, the most urgent first. */
+  flush(scopes: readonly [Scope, ...Scope[]], changes: Changes): void
   /** The windows were closed before it was time. */
   abandon(scope: Scope, changes: Changes): void
 }
@@ -46,14 +46,22 @@ export function collectChanges(
   const detail = open('detail', windows.detailMs ?? 500)
   const cart = open('cart', windows.cartMs ?? 1_000)
 
+  // "At once" is once for all that one message says, or a word to refetch twenty products would fetch the order twice.
+  let urgent = new Map<string, readonly ProductChange[]>()
+  function flushUrgent(): void {
+    const changes = urgent
+    urgent = new Map()
+    handlers.flush(['checkout', 'cart', 'detail'], changes)
+  }
+
   const stop = sync.onProductChange((change) => {
     const { productId, spreadMs } = change
     list.add(productId, change, spreadMs)
     if (sync.roles.has('checkout', productId)) {
+      if (urgent.size === 0) queueMicrotask(flushUrgent)
       // What waits for the same product goes along, or it would be fetched a second time.
-      const changes = [...detail.take(productId), change]
+      urgent.set(productId, [...(urgent.get(productId) ?? detail.take(productId)), change])
       cart.take(productId)
-      handlers.flush(['checkout', 'cart', 'detail'], new Map([[productId, changes]]))
     } else {
       detail.add(productId, change, spreadMs)
       cart.add(productId, change, spreadMs)

@@ -45,6 +45,19 @@ describe("the page's sync", () => {
     expect(asked).toEqual([{ url: 'http://localhost:3003' }])
   })
 
+  it.each([
+    ['localhost', 0],
+    ['127.0.0.1', 0],
+    ['shop.localhost', 0],
+    ['shop.example', 1],
+    ['localhost.example', 1],
+  ])('that is made for this machine, on a page from %s, is complained about %i times', (hostname, times) => {
+    const complaint = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    vi.stubGlobal('location', { hostname })
+    page.pageSync()
+    expect(complaint).toHaveBeenCalledTimes(times)
+  })
+
   it('is made as configured', () => {
     page.configureProductSync({ url: 'https://other.example', lingerMs: 1 })
     page.pageSync()

@@ -33,7 +33,7 @@ export function pageSync(): ProductSync {
   const last = adopted.at(-1)
   if (last) return last
   if (!made) {
-    made = createProductSync(configured ?? { url: environmentUrl() ?? DEFAULT_URL })
+    made = createProductSync(configured ?? { url: environmentUrl() ?? defaultUrl() })
     notify()
   }
   return made
@@ -69,6 +69,16 @@ function notify(): void {
   if (now === known) return
   known = now
   for (const listener of listeners) listener()
+}
+
+/** Fit for a developer's machine. Anywhere else it is somebody's forgotten setting, and their visitors' browsers would not tell. */
+function defaultUrl(): string {
+  const isElsewhere =
+    typeof location !== 'undefined' &&
+    !/^(localhost|127\.[\d.]+|\[::1\]|.+\.localhost)$/.test(location.hostname)
+  if (isElsewhere)
+    console.warn(`NEXT_PUBLIC_WEBSOCKET_URL is not set: there are no live prices from ${DEFAULT_URL}.`)
+  return DEFAULT_URL
 }
 
 function environmentUrl(): string | undefined {

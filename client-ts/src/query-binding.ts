@@ -58,19 +58,17 @@ export function createQueryBinding(
     }
   }
 
-  function flush(scopes: readonly Scope[], changes: Changes): void {
+  function flush(scopes: readonly [Scope, ...Scope[]], changes: Changes): void {
     const ids = new Set(changes.keys())
     const movesLists = scopes.includes('list') && [...changes.values()].flat().some(mayMoveLists)
     for (const query of find((query) => scopes.some((scope) => matcher.mayConcern(scope, query, ids)))) {
       invalidator.afterFetch(query, ids, movesLists)
     }
     const concerned = findConcerned(scopes, ids)
-    const [only, ...others] = scopes
-    const due = concerned.filter((query) => others.length > 0 || !only || !patched(only, query, changes))
+    const due = concerned.filter((query) => !patched(scopes[0], query, changes))
     if (movesLists) invalidator.mark(new Set(find(matcher.isList)))
     const fetched = invalidator.refetch(new Set(due))
-    if (concerned.length > 0 && only)
-      sync.report({ type: 'flush', scope: only, productIds: [...ids], fetched })
+    if (concerned.length > 0) sync.report({ type: 'flush', scope: scopes[0], productIds: [...ids], fetched })
   }
 
   const stopCollecting = collectChanges(sync, options, {

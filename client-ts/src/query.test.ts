@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { QueryClient, type QueryKey } from '@tanstack/react-query'
+import { onlineManager, QueryClient, type QueryKey } from '@tanstack/react-query'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { QUIET, show as showIn } from '../test/support/shown.js'
 import type { ProductSync, ProductSyncEvent } from './options.js'
@@ -321,6 +321,22 @@ describe('a fetch that takes its time', () => {
     expect(state(['product', 'p1'])).toMatchObject({ status: 'success', isInvalidated: false })
   })
 
+  it('that waits for the network is begun once, when the network is back', async () => {
+    const shown = show(['product', 'p1'], product('p1'))
+    await begin()
+    client.mount()
+    onlineManager.setOnline(false)
+    for (let n = 0; n < 3; n += 1) {
+      gateway.deliver('p1')
+      await pass(1_000)
+    }
+    expect(state(['product', 'p1'])?.fetchStatus).toBe('paused')
+    onlineManager.setOnline(true)
+    await pass(5_000)
+    client.unmount()
+    expect(shown.begun).toBe(2)
+  })
+
   it('is the one that counts if the shop itself begins it once the other has landed', async () => {
     const shown = show(['product', 'p1'], product('p1'), 1_000)
     await begin()
@@ -361,6 +377,16 @@ describe('a product in checkout', () => {
     gateway.deliver('p1')
     await pass(10_000)
     expect([cart.begun, detail.begun]).toEqual([2, 2])
+  })
+
+  it('is fetched once for a word that many products must be fetched', async () => {
+    const checkout = show(['checkout'], list('p1', 'p2', 'p3'), 100)
+    sync.roles.set('checkout', ['p1', 'p2', 'p3'])
+    await begin()
+    await pass(200)
+    gateway.resync({ productIds: ['p1', 'p2', 'p3'] })
+    await pass(10_000)
+    expect(checkout.begun).toBe(2)
   })
 
   it('is known by its role, whatever the shape of the data', async () => {

@@ -62,7 +62,15 @@ async function render(children: ReactNode) {
 }
 
 let renders = 0
-function Card({ id, enabled = true, detail = false }: { id: string; enabled?: boolean; detail?: boolean }) {
+function Card({
+  id,
+  enabled = true,
+  detail = false,
+}: {
+  id: string | undefined
+  enabled?: boolean
+  detail?: boolean
+}) {
   renders += 1
   const { ref } = useProductWebSocket({ productId: id, enabled, isDetailPage: detail })
   return <article ref={ref} data-testid={id} />
@@ -185,6 +193,14 @@ describe('useProductWebSocket', () => {
     rerender(page(<Card id="p1" enabled={false} />))
     await pass(LINGER_MS * 2)
     expect(gateway.joined.size).toBe(0)
+  })
+
+  it.each([undefined, ''])('follows nothing while the product is %o, not known yet', async (id) => {
+    const { rerender } = await render(<Card id={id} detail />)
+    expect(gateway.opened).toBe(0)
+    rerender(page(<Card id="p1" detail />))
+    await pass()
+    expect([...gateway.joined]).toEqual(['p1'])
   })
 
   it('leaves when its element goes away although the component stays', async () => {
@@ -442,6 +458,7 @@ describe('useCheckoutSync', () => {
     const state = () => client.getQueryState(['checkout'])
     const { rerender } = await render(<Checkout productIds={['p1']} />)
     gateway.deliver('p1')
+    await pass(0)
     expect(state()?.isInvalidated).toBe(true)
     client.setQueryData(['checkout'], 4_300)
     rerender(page(<Card id="p1" detail />))

@@ -79,13 +79,12 @@ export function createSwrBinding(
     else for (const key of keys) refetch(key, ids)
   }
 
-  function flush(scopes: readonly Scope[], changes: Changes): void {
+  function flush(scopes: readonly [Scope, ...Scope[]], changes: Changes): void {
     const ids = new Set(changes.keys())
     const due = findConcerned(scopes, ids)
     refetchAll(due, ids)
-    const [scope] = scopes
     const fetched = isPageHidden() ? 0 : due.length
-    if (due.length > 0 && scope) sync.report({ type: 'flush', scope, productIds: [...ids], fetched })
+    if (due.length > 0) sync.report({ type: 'flush', scope: scopes[0], productIds: [...ids], fetched })
   }
 
   const stopCollecting = collectChanges(sync, options, { flush, abandon: () => {} })

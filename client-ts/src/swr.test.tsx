@@ -129,18 +129,32 @@ describe('what is fetched', () => {
   })
 
   it('lands also when the shop is slow and changes come all the time (defect: starvation)', async () => {
-    const shown = shownSwr(['product', 'p1'], (nth) => ({ id: 'p1', nth }), 2_000)
+    let stock = 0
+    const shown = shownSwr(['product', 'p1'], () => ({ id: 'p1', stock }), 2_000)
     await begin([shown], {}, 3_000)
-    for (let n = 0; n < 100; n += 1) {
+    for (stock = 1; stock < 100; stock += 1) {
       gateway.deliver('p1')
       await pass(200)
     }
+    gateway.deliver('p1')
     await pass(10_000)
     expect(shown.asked.landed).toBe(shown.asked.begun)
     expect(shown.asked.begun).toBeGreaterThanOrEqual(9)
     expect(shown.asked.begun).toBeLessThanOrEqual(13)
-    const last = { id: 'p1', nth: shown.asked.begun }
-    expect(screen.getByTestId('shown-0').textContent).toBe(JSON.stringify(last))
+    expect(screen.getByTestId('shown-0').textContent).toBe(JSON.stringify({ id: 'p1', stock: 100 }))
+  })
+
+  it('includes the change that came while it was being fetched', async () => {
+    let stock = 1
+    const shown = shownSwr(['product', 'p1'], () => ({ id: 'p1', stock }), 5_000)
+    await begin([shown], {}, 6_000)
+    gateway.deliver('p1')
+    await pass(1_000)
+    stock = 2
+    gateway.deliver('p1')
+    await pass(20_000)
+    expect(shown.asked.begun).toBe(3)
+    expect(screen.getByTestId('shown-0').textContent).toBe(JSON.stringify({ id: 'p1', stock: 2 }))
   })
 
   it('is fetched again when the change came during the first fetch (defect: first-fetch loss)', async () => {

@@ -10,8 +10,8 @@ import { canTellInView, type InViewOptions, type InViewRef, useInView } from './
 
 /** Options of `useProductWebSocket`. */
 export interface ProductWebSocketOptions {
-  /** The product that the component shows. */
-  readonly productId: string | number
+  /** The product that the component shows. Nothing is followed while it is not known yet. */
+  readonly productId: string | number | null | undefined
   /**
    * The component is the page of the product: it is followed as long as it is mounted, wherever it is scrolled, and is
    * the active detail product.
@@ -36,6 +36,11 @@ export interface ProductWebSocket {
 /** A binding that may know when the data on screen was fetched. Stable while it is the same binding. */
 export type HoldBinding = () => Held<{ since?(productId: string): number | undefined }>
 
+/** Shops write `product?.id ?? ''` as well. */
+export function isKnown(productId: string | number | null | undefined): productId is string | number {
+  return productId !== undefined && productId !== null && productId !== ''
+}
+
 export function useFollowedProduct(
   { productId, isDetailPage = false, enabled = true, intersectionOptions }: ProductWebSocketOptions,
   hold: HoldBinding,
@@ -46,7 +51,7 @@ export function useFollowedProduct(
 
   // Whatever changes but the view is looked at anew here, with the view as it was last told.
   useEffect(() => {
-    if (!enabled) return
+    if (!enabled || !isKnown(productId)) return
     const held = hold()
     const start = isDetailPage
       ? () => {

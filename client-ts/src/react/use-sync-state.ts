@@ -2,6 +2,7 @@
 import { useEffect, useSyncExternalStore } from 'react'
 import type { ProductChange, ProductSyncSnapshot } from '../options.js'
 import { useSync } from './sync-context.js'
+import { isKnown } from './use-followed-product.js'
 import { useLatest } from './use-latest.js'
 
 /** As long as there is no page nothing is connected. */
@@ -33,7 +34,7 @@ export interface ProductUpdatesOptions {
  * colour, a log. Fetching needs none of this. `onChange` may be a new function on every render.
  */
 export function useProductUpdates(
-  productId: string | number,
+  productId: string | number | null | undefined,
   onChange: (change: ProductChange) => void,
   options: ProductUpdatesOptions = {},
 ): void {
@@ -41,7 +42,7 @@ export function useProductUpdates(
   const sync = useSync()
   const latest = useLatest(onChange)
   useEffect(() => {
-    if (!enabled) return
+    if (!enabled || !isKnown(productId)) return
     return sync.subscribe(productId, { onChange: (change) => latest.current(change), why: 'updates' })
   }, [sync, productId, enabled, latest])
 }
