@@ -7,6 +7,7 @@ import {
   setupIntersectionMocking,
 } from 'react-intersection-observer/test-utils'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { setSeen } from '../test/support/seen.js'
 import { pass, shownSwr, swrPage } from '../test/support/shown-swr.js'
 import type { ProductSync } from './options.js'
 import { createProductSync } from './product-sync.js'
@@ -37,7 +38,7 @@ afterEach(() => {
   stop()
   cleanup()
   sync.dispose()
-  seen(true)
+  setSeen(true)
   destroyIntersectionMocking()
   vi.useRealTimers()
 })
@@ -47,14 +48,6 @@ const list =
   (...ids: string[]) =>
   () =>
     ids.map((id) => ({ id }))
-
-function seen(isSeen: boolean) {
-  Object.defineProperty(document, 'visibilityState', {
-    configurable: true,
-    get: () => (isSeen ? 'visible' : 'hidden'),
-  })
-  document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
-}
 
 /** Shows all of it, binds the cache, follows the products, and lets everything be fetched. */
 async function begin(shown: ReturnType<typeof shownSwr>[], options: SwrBindingOptions = {}, loadMs = 10) {
@@ -178,12 +171,12 @@ describe('what is fetched', () => {
   it('waits, in a hidden tab, until it is seen', async () => {
     const shown = shownSwr(['product', 'p1'], product('p1'))
     await begin([shown])
-    seen(false)
+    setSeen(false)
     gateway.deliver('p1')
     gateway.deliver('p1')
     await pass(5_000)
     expect(shown.asked.begun).toBe(1)
-    seen(true)
+    setSeen(true)
     await pass(5_000)
     expect(shown.asked.begun).toBe(2)
   })
