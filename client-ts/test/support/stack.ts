@@ -33,7 +33,8 @@ export async function startStack(): Promise<Stack> {
     const entries = (await redis.command('XRANGE', LOG_KEY, '-', '+')) as [string, string[]][]
     return entries.flatMap(([, fields]) => {
       const data = fields.find((_, index) => fields[index - 1] === 'd' && index % 2 === 1)
-      return data === undefined ? [] : [(JSON.parse(data) as { id: number }).id]
+      // Entries of another kind, such as the gap that a killed gateway leaves in its other inputs, have no data.
+      return data ? [(JSON.parse(data) as { id: number }).id] : []
     })
   }
 
