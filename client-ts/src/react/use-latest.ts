@@ -1,7 +1,8 @@
 /** The newest value of a prop, for callbacks that outlive the render they were made in. */
-import { type RefObject, useEffect, useRef } from 'react'
+import { useEffect, useRef } from 'react'
 
-export function useLatest<Value>(value: Value): RefObject<Value> {
+// The type is spelled out, because React 18's own one says that it may be null.
+export function useLatest<Value>(value: Value): { readonly current: Value } {
   const ref = useRef(value)
   // Declared before the effects that read it, so it is written before they run.
   useEffect(() => {
