@@ -74,8 +74,8 @@ export function createQueryMatcher(
     detail: isDetail,
     list: (query, productIds) =>
       isList(query) &&
-      !isDetail(query, productIds) &&
-      (options.lists === 'all' || overlap(index(query.state.data).listed, productIds)),
+      (options.lists === 'all' || overlap(index(query.state.data).listed, productIds)) &&
+      !isDetail(query, productIds),
     cart: (query, productIds) => keys.isCart(query.queryKey) && isInUse('cart', query, productIds),
     checkout: (query, productIds) =>
       keys.isCheckout(query.queryKey) && isInUse('checkout', query, productIds),

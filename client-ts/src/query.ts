@@ -9,7 +9,7 @@
 import type { ProductSync } from './options.js'
 import { createQueryBinding, oldestData, type QueryBindingOptions } from './query-binding.js'
 import type { QueryClientLike } from './query-client.js'
-import { createQueryMatcher, type QueryMatchOptions } from './query-matcher.js'
+import { createQueryMatcher, type QueryMatcher, type QueryMatchOptions } from './query-matcher.js'
 
 export type { Scope, WindowsOptions } from './change-windows.js'
 export type { Patch } from './patch.js'
@@ -38,7 +38,13 @@ export function bindQueryClient(
 export function dataSince(
   queryClient: QueryClientLike,
   productId: string | number,
-  options: QueryMatchOptions = {},
+  options: QueryMatchOptions = DEFAULTS,
 ): number | undefined {
-  return oldestData(queryClient, createQueryMatcher({ has: () => false }, options), String(productId))
+  const matcher = matchers.get(options) ?? createQueryMatcher({ has: () => false }, options)
+  matchers.set(options, matcher)
+  return oldestData(queryClient, matcher, String(productId))
 }
+
+const DEFAULTS: QueryMatchOptions = {}
+/** A grid asks for every card, and a matcher remembers what it has read. */
+const matchers = new WeakMap<QueryMatchOptions, QueryMatcher>()
