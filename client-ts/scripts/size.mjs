@@ -11,7 +11,7 @@ const BUDGETS = {
   './sse': 3_000,
   './query': 3_500,
   './react-query': 5_000,
-  './swr': 4_000,
+  './swr': 4_500,
   './zustand': 1_000,
   './publisher': 4_500, // not for pages, but for cold starts
 }
