@@ -48,6 +48,7 @@ describe("the page's sync", () => {
   it.each([
     ['localhost', 0],
     ['127.0.0.1', 0],
+    ['[::1]', 0],
     ['shop.localhost', 0],
     ['shop.example', 1],
     ['localhost.example', 1],

@@ -10,6 +10,7 @@ import { createProductSync } from './product-sync.js'
 declare const process: { readonly env: { readonly NEXT_PUBLIC_WEBSOCKET_URL?: string } }
 
 const DEFAULT_URL = 'http://localhost:3003'
+const LOCAL = /^127\.|^\[::1\]$|\blocalhost$/
 
 let configured: ProductSyncOptions | undefined
 let made: ProductSync | undefined
@@ -71,13 +72,11 @@ function notify(): void {
   for (const listener of listeners) listener()
 }
 
-/** Fit for a developer's machine. Anywhere else it is somebody's forgotten setting, and their visitors' browsers would not tell. */
+/** Fit for a developer's machine. On any other page it is a forgotten setting, and silence would hide that. */
 function defaultUrl(): string {
-  const isElsewhere =
-    typeof location !== 'undefined' &&
-    !/^(localhost|127\.[\d.]+|\[::1\]|.+\.localhost)$/.test(location.hostname)
-  if (isElsewhere)
-    console.warn(`NEXT_PUBLIC_WEBSOCKET_URL is not set: there are no live prices from ${DEFAULT_URL}.`)
+  if (typeof location !== 'undefined' && !LOCAL.test(location.hostname)) {
+    console.warn(`NEXT_PUBLIC_WEBSOCKET_URL is not set, trying ${DEFAULT_URL}`)
+  }
   return DEFAULT_URL
 }
 
