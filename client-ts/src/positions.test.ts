@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { randomOf } from '../test/support/random.js'
 import { parseCursor } from './cursor.js'
 import { answered, asked, heard, lost, type Place, reached, refetched, UNKNOWN } from './positions.js'
 import type { BatchedProductUpdate } from './types.js'
@@ -155,8 +156,7 @@ function play(seed: number) {
     isAsking = true
     const from = place.at
     place = asked(place)
-    const [fromEpoch, fromN] =
-      from === null ? [`e${epoch}`, n] : [from.split('.')[0], Number(from.split('.')[1])]
+    const { epoch: fromEpoch, n: fromN } = parseCursor(from ?? '') ?? { epoch: '', n: 0 }
     if (fromEpoch !== `e${epoch}` || chance(0.1)) wire.push(word())
     else {
       const missed = log.filter((m) => m > fromN)
@@ -229,16 +229,6 @@ function play(seed: number) {
   }
   const silent = events.filter((event) => !told.has(event.cursor) && event.serial > refetchedUpTo)
   return { silent: silent.map((event) => event.cursor), place, head: cursor(n) }
-}
-
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 test('no gap is silent, whatever the network does', () => {

@@ -71,6 +71,8 @@ function openSocket(url: string, options: SocketIoOptions, handlers: ConnectionH
     // Also `io server disconnect`, after which the library would stay away for good.
     socket.on('disconnect', (reason) => end({ kind: 'lost', message: reason }))
     socket.connect()
+    // Closed after the upgrade and before the handshake, by a gateway that drains say: the library tells nobody.
+    socket.io.engine.on('close', (reason) => end({ kind: 'lost', message: reason }))
   }
 
   connect().catch((error: unknown) => end({ kind: 'lost', message: messageOf(error) }))
@@ -97,6 +99,7 @@ function settings(
   return {
     auth: token === undefined ? { features: ['resync'] } : { token, features: ['resync'] },
     transports: [...transports],
+    tryAllTransports: transports.length > 1, // or the library would only ever try the first
     autoConnect: false,
     reconnection: false,
     forceNew: true,

@@ -2,13 +2,17 @@
  * What socket.io-client does by itself, and what the gateway says of it. The transport is built on these facts; when one
  * of them changes, it has to be looked at again.
  */
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { io, type Socket } from 'socket.io-client'
 import { expect, onTestFinished, test } from 'vitest'
 import { hs256 } from '../../../tests/e2e/support/jwt.js'
-import { Mailbox, pause, within } from '../../../tests/e2e/support/wait.js'
+import { Mailbox, pause, until, within } from '../../../tests/e2e/support/wait.js'
+import { socketIo } from '../../src/socket-io.js'
 import { joinerOf } from '../../src/socket-io-join.js'
 import { readConnected } from '../../src/wire.js'
-import { publish, startGateway } from '../support/live.js'
+import { publish, startGateway, startSync } from '../support/live.js'
 
 function connect(url: string, options: object = {}): Socket {
   const socket = io(url, { transports: ['websocket'], forceNew: true, reconnectionDelay: 10, ...options })
@@ -31,6 +35,43 @@ test('a gateway that is not there is no refusal', async () => {
   const socket = connect('http://127.0.0.1:9', { reconnection: false })
   const error = (await once(socket, 'connect_error')) as Error
   expect(error.message).toBe('websocket error')
+})
+
+/** Upgrades to a WebSocket, and closes it before a word was said. */
+async function startMute(): Promise<string> {
+  const server = createServer()
+  server.on('upgrade', (request, socket) => {
+    const proof = `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`
+    const accept = createHash('sha1').update(proof).digest('base64')
+    const head = [
+      '101 Switching Protocols',
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      `Sec-WebSocket-Accept: ${accept}`,
+    ]
+    socket.end(`HTTP/1.1 ${head.join('\r\n')}\r\n\r\n`)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('a WebSocket that is closed before the handshake is told by the engine alone', async () => {
+  const url = await startMute()
+  const socket = connect(url, { reconnection: false })
+  const told: string[] = []
+  for (const name of ['connect_error', 'disconnect']) socket.on(name, () => told.push(name))
+  await within(new Promise((resolve) => socket.io.engine.on('close', resolve)), 'the close')
+  await pause(50)
+  expect(told).toEqual([])
+
+  const { sync, follow, events } = startSync(socketIo(url))
+  follow('p1')
+  await until(() => sync.getSnapshot().attempt >= 3, 'three tries')
+  expect(events.find((event) => event.type === 'closed')).toEqual({
+    type: 'closed',
+    reason: 'transport close',
+  })
 })
 
 test('what is emitted while disconnected is kept and sent later, which is why it never is', async () => {
