@@ -50,9 +50,14 @@ fuzz-corpus: prerequisites compiler
 	@tests/setup cxx
 	@tests/fuzz/run minimise
 
-bench: prerequisites compiler ## Measure; times are printed, never asserted
+bench: setup ## Measure; times are printed, never asserted
 	@echo 'bench: benchmarks (cargo bench)'
 	@cargo bench
+	@echo 'bench: the client on the example shop, in a browser (npm run bench in client-ts, 5 minutes)'
+	@cargo build --release --quiet
+	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
+	browser=$$(tests/setup browser) && \
+	cd client-ts && SHELFCAST_BIN="$$target/release/shelfcast" CHROMIUM="$$browser" npm run --silent bench
 
 setup: prerequisites ## Install what the tests need (Debian, Ubuntu; elsewhere say what is missing)
 	@tests/setup all

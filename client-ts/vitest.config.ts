@@ -54,7 +54,6 @@ export default defineConfig({
           globalSetup: ['test/browser/support/build.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false, // each file has a shop, a gateway and a browser
         },
       },
     ],

@@ -50,7 +50,12 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
     ...(options.gatewayEnv && { env: options.gatewayEnv }),
     ...(options.gatewayOutput && { output: options.gatewayOutput }),
   })
-  await gateway.start()
+  try {
+    await gateway.start()
+  } catch (error) {
+    server.close()
+    throw error
+  }
 
   const store = createStore()
   const carts = createCarts(store)

@@ -1,7 +1,5 @@
 /** What the pages read, as queries. How they stay current is in `live.ts`; nothing here knows of the gateway. */
 import {
-  keepPreviousData,
-  type QueryClient,
   type UseQueryResult,
   useMutation,
   useQuery,
@@ -17,21 +15,25 @@ export const keys = {
   checkout: ['checkout'] as const,
 }
 
-export const useProducts = (category?: string): UseQueryResult<ProductList> =>
-  useQuery({
+/** A shelf is shown out of the whole shop window if that is known, as old as it is. */
+export function useProducts(category?: string): UseQueryResult<ProductList> {
+  const whole = useFresh<ProductList>(keys.products())
+  const items = category && whole?.data.items.filter((product) => product.category === category)
+  return useQuery({
     queryKey: keys.products(category),
     queryFn: () => fetchProducts(category),
-    placeholderData: keepPreviousData,
+    ...(whole && items && { initialData: { items }, initialDataUpdatedAt: whole.updatedAt }),
   })
+}
 
-/** A product that was in a list is shown at once, as old as that list is. */
+/** So is a product that was in a list. */
 export function useProduct(slug: string): UseQueryResult<Product> {
-  const client = useQueryClient()
-  const known = findListed(client, slug)
+  const whole = useFresh<ProductList>(keys.products())
+  const product = whole?.data.items.find((item) => item.slug === slug)
   return useQuery({
     queryKey: keys.product(slug),
     queryFn: () => fetchProduct(slug),
-    ...(known && { initialData: known.product, initialDataUpdatedAt: known.updatedAt }),
+    ...(whole && product && { initialData: product, initialDataUpdatedAt: whole.updatedAt }),
   })
 }
 
@@ -60,11 +62,9 @@ export function usePutInCart() {
   })
 }
 
-function findListed(client: QueryClient, slug: string): { product: Product; updatedAt: number } | undefined {
-  for (const query of client.getQueryCache().findAll({ queryKey: ['products'] })) {
-    const list = query.state.data as ProductList | undefined
-    const product = list?.items.find((item) => item.slug === slug)
-    if (product && !query.state.isInvalidated) return { product, updatedAt: query.state.dataUpdatedAt }
-  }
-  return undefined
+/** What another query has, unless something in it has changed since. It is looked at, not observed. */
+function useFresh<T>(queryKey: readonly unknown[]): { data: T; updatedAt: number } | undefined {
+  const state = useQueryClient().getQueryState<T>(queryKey)
+  if (!state?.data || state.isInvalidated) return undefined
+  return { data: state.data, updatedAt: state.dataUpdatedAt }
 }

@@ -1,11 +1,11 @@
 /** The example shop with its gateway and a browser, for all tests of a file; each test begins on the shop's first day. */
-import net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, inject } from 'vitest'
 import { type Shop, startShop } from '../../../examples/storefront/server/shop.js'
 import type { ProductPatch } from '../../../examples/storefront/shared/types.js'
 import { launchChromium } from './chromium.js'
+import { freePort } from './free-port.js'
 import { type VisitOptions, type Visitor, visit } from './visitor.js'
 
 process.env.SHELFCAST_BIN ??= fileURLToPath(new URL('../../../../target/debug/shelfcast', import.meta.url))
@@ -88,17 +88,5 @@ export function setStage(): Stage {
       const health = await (await fetch(`${shop.gateway.url}/health`)).json()
       return health.rooms.totalRooms
     },
-  }
-}
-
-/** Below the range that outgoing connections take theirs from, so that a gateway finds it free again after a restart. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
-    const isFree = await new Promise<boolean>((resolve) => {
-      const probe = net.createServer().once('error', () => resolve(false))
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-    })
-    if (isFree) return port
   }
 }

@@ -20,6 +20,7 @@ export interface VisitOptions {
   /** A cart to begin with: how many of which product. */
   readonly cart?: Readonly<Record<string, number>>
   readonly viewport?: { readonly width: number; readonly height: number }
+  readonly colorScheme?: 'light' | 'dark'
   /** What goes wrong in the network is part of the test. */
   readonly allowNetworkErrors?: boolean
 }
@@ -41,9 +42,12 @@ export async function visit(
   browser: Browser,
   shopUrl: string,
   path: string,
-  { live = 'socket', speed = 1, cart = {}, viewport, allowNetworkErrors = false }: VisitOptions = {},
+  { live = 'socket', speed = 1, cart = {}, viewport, colorScheme, allowNetworkErrors }: VisitOptions = {},
 ): Promise<Visitor> {
-  const context = await browser.newContext({ ...(viewport && { viewport }) })
+  const context = await browser.newContext({
+    ...(viewport && { viewport }),
+    ...(colorScheme && { colorScheme }),
+  })
   for (const [id, quantity] of Object.entries(cart)) {
     await context.request.put(`${shopUrl}/api/cart/${id}`, { data: JSON.stringify({ quantity }) })
   }
@@ -80,7 +84,7 @@ export function visitorOf(page: Page, context: BrowserContext, problems: readonl
   }
 }
 
-function watchForProblems(page: Page, allowNetworkErrors: boolean): readonly string[] {
+function watchForProblems(page: Page, allowNetworkErrors = false): readonly string[] {
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(String(error)))
   page.on('console', (message) => {

@@ -1,5 +1,5 @@
 /** Cups, bowls and plates. */
-import { type FormProps } from './form'
+import type { FormProps } from './form'
 import { Speckles } from './sprigs'
 import { shade } from './tones'
 import { FLOOR, type ProfilePoint, Shadow, Turned } from './turned'

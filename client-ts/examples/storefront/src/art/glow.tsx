@@ -1,6 +1,6 @@
 /** Light, and the candles that give the oldest of it. */
 import { useId } from 'react'
-import { type FormProps } from './form'
+import type { FormProps } from './form'
 import { FLOOR, MIDDLE, Shadow, Turned } from './turned'
 
 export function Glow({

@@ -1,5 +1,5 @@
 /** Lamps that hang. */
-import { type FormProps } from './form'
+import type { FormProps } from './form'
 import { Glow } from './glow'
 import { shade } from './tones'
 import { MIDDLE, Turned } from './turned'

@@ -1,5 +1,5 @@
 /** Lamps that stand. */
-import { type FormProps } from './form'
+import type { FormProps } from './form'
 import { Glow } from './glow'
 import { shade } from './tones'
 import { FLOOR, MIDDLE, Shadow, Turned } from './turned'

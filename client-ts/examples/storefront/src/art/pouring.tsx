@@ -1,5 +1,5 @@
 /** What holds tea, milk and water. */
-import { type FormProps } from './form'
+import type { FormProps } from './form'
 import { shade } from './tones'
 import { Band, FLOOR, type ProfilePoint, Shadow, Turned } from './turned'
 

@@ -1,5 +1,5 @@
 /** What stands in vases, and the specks in their clay. */
-import { type ReactNode } from 'react'
+import type { ReactNode } from 'react'
 import { FLOOR } from './turned'
 
 export function Stem({ x, y, height, lean }: { x: number; y: number; height: number; lean: number }) {

@@ -1,5 +1,5 @@
 /** Vases and bottles. */
-import { type FormProps } from './form'
+import type { FormProps } from './form'
 import { Branch, Grasses, Speckles, Stem } from './sprigs'
 import { shade } from './tones'
 import { Band, FLOOR, MIDDLE, type ProfilePoint, Shadow, Turned } from './turned'

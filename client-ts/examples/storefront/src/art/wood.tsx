@@ -1,5 +1,5 @@
 /** From the wood shop to the table. */
-import { type FormProps } from './form'
+import type { FormProps } from './form'
 import { shade } from './tones'
 import { FLOOR, MIDDLE, type ProfilePoint, Shadow, Turned } from './turned'
 
