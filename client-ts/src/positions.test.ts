@@ -231,8 +231,8 @@ function play(seed: number) {
   return { silent: silent.map((event) => event.cursor), place, head: cursor(n) }
 }
 
-test('no gap is silent, whatever the network does', () => {
-  for (let seed = 1; seed <= 3_000; seed += 1) {
+test('no gap is silent, whatever the network does', { timeout: 60_000 }, () => {
+  for (let seed = 1; seed <= 2_000; seed += 1) {
     const { silent, place, head } = play(seed)
     expect({ seed, silent }).toEqual({ seed, silent: [] })
     expect({ seed, at: place.at }).toEqual({ seed, at: head })
