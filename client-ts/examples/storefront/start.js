@@ -22,6 +22,7 @@ const { createServer } = await import('vite')
 const loader = await createServer({
   root: here,
   appType: 'custom',
+  cacheDir: 'node_modules/.vite-server', // beside that of the pages, which has other settings
   server: { middlewareMode: true, hmr: false, ws: false },
 })
 const { startShop } = await loader.ssrLoadModule('/server/shop.ts')

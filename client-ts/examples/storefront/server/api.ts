@@ -57,10 +57,12 @@ export function apiRoutes({ store, carts, checkout, calls, publisher, gatewayUrl
 
     // With `quiet` the gateway is not told, as when somebody edits the database: then checkout has the last word.
     'PATCH /api/admin/products/:id': async ({ params, body }) => {
+      const id = params.id ?? ''
+      if (!store.byId(id)) throw new Refusal(404, 'There is no such product.')
       const fields = fieldsOf(await body())
-      const events = store.change(params.id ?? '', productPatch(fields))
+      const events = store.change(id, productPatch(fields))
       if (fields.quiet !== true) tell(events)
-      return { events: events.length, product: store.byId(params.id ?? '') }
+      return { events: events.length, product: store.byId(id) }
     },
 
     'POST /api/admin/sales': async ({ body }) => {

@@ -18,7 +18,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 }
 
 export interface Pages {
-  answer(request: IncomingMessage, response: ServerResponse): void
+  answer(request: IncomingMessage, response: ServerResponse): Promise<void>
   close(): Promise<void>
 }
 
@@ -32,11 +32,15 @@ export async function vitePages(server: Server, settings: object): Promise<Pages
     server: { middlewareMode: true, ws: { server } },
   })
   return {
-    answer(request, response) {
-      vite.middlewares(request, response, async () => {
-        const document = await readFile(join(STOREFRONT, 'index.html'), 'utf8')
-        sendDocument(response, await vite.transformIndexHtml(request.url ?? '/', document), settings)
+    async answer(request, response) {
+      // Answers by itself what is a file; what is none is a page.
+      await new Promise((resolve) => {
+        response.once('close', resolve)
+        vite.middlewares(request, response, resolve)
       })
+      if (response.writableEnded) return
+      const document = await readFile(join(STOREFRONT, 'index.html'), 'utf8')
+      sendDocument(response, await vite.transformIndexHtml(request.url ?? '/', document), settings)
     },
     close: () => vite.close(),
   }

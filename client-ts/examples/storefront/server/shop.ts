@@ -70,7 +70,13 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
       ? await vitePages(server, settings)
       : await builtPages(options.pages.built, settings)
   server.on('request', async (request, response) => {
-    if (!(await api(request, response))) pages.answer(request, response)
+    try {
+      if (!(await api(request, response))) await pages.answer(request, response)
+    } catch (error) {
+      console.error(`${request.method} ${request.url}:`, error)
+      if (!response.headersSent) response.writeHead(500)
+      response.end()
+    }
   })
   const salesClock = setInterval(() => {
     for (const event of store.endSales()) publisher.publish(event)

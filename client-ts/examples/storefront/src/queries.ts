@@ -1,10 +1,5 @@
 /** What the pages read, as queries. How they stay current is in `live.ts`; nothing here knows of the gateway. */
-import {
-  type UseQueryResult,
-  useMutation,
-  useQuery,
-  useQueryClient,
-} from '@tanstack/react-query'
+import { type UseQueryResult, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import type { Cart, Product, ProductList } from '../shared/types'
 import { fetchCart, fetchCheckout, fetchProduct, fetchProducts, putInCart } from './api'
 
