@@ -134,6 +134,21 @@ describe('refusals', () => {
     expect(sync.inspect()[0]?.state).toBe('joined')
   })
 
+  test('for asking too fast leave no timer behind', async () => {
+    const answer = (since: ReadonlyMap<string, unknown>) => ({
+      results: new Map([...since.keys()].map((id) => [id, 'rate_limited'])),
+    })
+    const { gateway, sync } = start({}, { answer })
+    sync.subscribe('p1')
+    await gateway.settled()
+    sync.subscribe('p2')
+    await gateway.settled()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(joins(gateway).at(-1)?.since).toEqual({ p1: null, p2: null })
+    sync.dispose()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   test('of other kinds are reported', async () => {
     const { gateway, sync, events } = start()
     sync.subscribe('p1')

@@ -58,6 +58,7 @@ const RETRY_MS_MAX = 30_000
 export function createAsking(parts: AskingParts): Asking {
   const { connection, rooms, standings, skew, report, schedule, giveUp, refetch } = parts
   const members = new Map<string, Member>()
+  const tooFast = new Set<string>()
   let questions = 0
   let retries = 0
   let retryTimer: ReturnType<typeof setTimeout> | undefined
@@ -134,17 +135,17 @@ export function createAsking(parts: AskingParts): Asking {
   }
 
   function take(answer: JoinAnswer, question: ReadonlyMap<string, Question>, own: number) {
-    const tooMany: string[] = []
+    const waiting: string[] = []
     for (const [productId, what] of question) {
       const member = members.get(productId)
       if (member?.question !== own) continue // left, and perhaps joined anew
       const result = answer.results.get(productId) ?? 'unanswered'
-      if (result === 'rate_limited') tooMany.push(productId)
+      if (result === 'rate_limited') waiting.push(productId)
       else if (isAnswer(result)) settle(productId, member, what, result, answer.cursor)
       else refuse(productId, member, result)
     }
-    if (tooMany.length > 0) retryLater(tooMany)
-    else retries = 0
+    if (waiting.length > 0) retryLater(waiting)
+    else if (tooFast.size === 0) retries = 0
     schedule() // newcomers may have come while this was asked
   }
 
@@ -177,19 +178,23 @@ export function createAsking(parts: AskingParts): Asking {
 
   /** They stay as they are until then: whoever is refused an answer still has its hole. */
   function retryLater(productIds: readonly string[]) {
-    const delayMs = Math.min(RETRY_MS * 2 ** retries, RETRY_MS_MAX)
-    retries += 1
     for (const productId of productIds) {
       const message = members.get(productId)?.refusal ?? ''
       report({ type: 'refused', code: 'rate_limited', message, productId })
+      tooFast.add(productId)
     }
-    retryTimer = setTimeout(() => {
-      for (const productId of productIds) {
-        const member = members.get(productId)
-        if (member) member.again = true
-      }
-      schedule()
-    }, delayMs)
+    retryTimer ??= setTimeout(retry, Math.min(RETRY_MS * 2 ** retries, RETRY_MS_MAX))
+  }
+
+  function retry() {
+    retryTimer = undefined
+    retries += 1
+    for (const productId of tooFast) {
+      const member = members.get(productId)
+      if (member) member.again = true
+    }
+    tooFast.clear()
+    schedule()
   }
 
   function again(productId: string) {

@@ -88,7 +88,7 @@ export interface ReconnectOptions {
  * - `connecting`, `connected`: as they say.
  * - `waiting`: lost, and the next try is scheduled.
  * - `paused`: the page is hidden or in the back/forward cache; it goes on when it is seen.
- * - `failed`: the gateway refuses the token. Left by `reconnectNow()`.
+ * - `failed`: the gateway refuses the token. Left by `reconnectNow()`, and tried once when the page is seen again.
  */
 export type SocketStatus = 'idle' | 'connecting' | 'connected' | 'waiting' | 'paused' | 'failed'
 
@@ -132,7 +132,7 @@ export interface ProductSyncSnapshot {
   readonly authenticated: boolean
   /** How many products are joined or to be joined. */
   readonly rooms: number
-  /** Tries since the last good connection. */
+  /** Waits since the last good connection: 0 while all is well. */
   readonly attempt: number
   readonly lastError: string | undefined
 }
@@ -152,7 +152,7 @@ export interface ProductRoles {
 export interface ProductSync {
   /** Keeps a product current until the returned stop is called. Stopping twice stops once. */
   subscribe(productId: string | number, subscriber?: ProductSubscriber): () => void
-  /** Hears the changes of all products that are followed, and the roles each had. For bindings. */
+  /** Hears the changes of all products that are followed. For bindings. */
   onProductChange(listener: (change: ProductChange) => void): () => void
   readonly roles: ProductRoles
   getSnapshot(): ProductSyncSnapshot

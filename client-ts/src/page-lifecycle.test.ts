@@ -99,6 +99,28 @@ test('when the network is back nothing is waited for', async () => {
   expect(gateway.opened).toBe(2)
 })
 
+test('a network that is back opens nothing for a page that nobody sees', async () => {
+  const { gateway, sync } = start()
+  sync.subscribe('p1')
+  await gateway.settled()
+  window.dispatchEvent(new Event('pagehide'))
+  window.dispatchEvent(new Event('online'))
+  await gateway.settled()
+  expect(sync.getSnapshot().status).toBe('paused')
+  expect(gateway.opened).toBe(1)
+})
+
+test('a refused token is tried once more when the page is seen again', async () => {
+  const { gateway, sync } = start()
+  sync.subscribe('p1')
+  await gateway.settled()
+  gateway.drop({ kind: 'unauthorized' })
+  show('hidden')
+  show('visible')
+  await gateway.settled()
+  expect(sync.getSnapshot().status).toBe('connected')
+})
+
 test('a connection that still looks open when the network is back is asked, and given up if it is dead', async () => {
   let isDead = false
   const answer = async () => {

@@ -67,6 +67,16 @@ describe('subscribing', () => {
     expect(events.filter((event) => event.type === 'error')).toHaveLength(2)
   })
 
+  test('who was stopped by another is told no more', async () => {
+    const { gateway, sync } = start()
+    const card = listener()
+    sync.subscribe('p1', { onChange: () => stop() })
+    const stop = sync.subscribe('p1', card)
+    await gateway.settled()
+    gateway.deliver('p1')
+    expect(card.heard).toEqual([])
+  })
+
   test('never sends what is no product id', async () => {
     const { gateway, sync, events } = start()
     sync.subscribe('p 1')

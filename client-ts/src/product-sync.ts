@@ -89,9 +89,10 @@ export function createProductSync(options: ProductSyncOptions): ProductSync {
   }
 
   function tell(change: ProductChange) {
-    for (const { subscriber } of [...(rooms.get(change.productId)?.listeners ?? [])]) {
+    const listeners = rooms.get(change.productId)?.listeners ?? new Set()
+    for (const listener of [...listeners]) {
       try {
-        subscriber.onChange?.(change)
+        if (listeners.has(listener)) listener.subscriber.onChange?.(change)
       } catch (error) {
         reportThrown(error)
       }
@@ -128,7 +129,7 @@ export function createProductSync(options: ProductSyncOptions): ProductSync {
     onOnline() {
       // What still looks open may have died with the network; an unanswered question tells.
       if (live?.isOpen) live.conversation.probe()
-      else keeper.now()
+      else if (snapshot.status !== 'paused') keeper.now()
     },
   }
 
