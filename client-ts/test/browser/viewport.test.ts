@@ -71,41 +71,24 @@ test('forty changes at once are one call for the list', async () => {
 })
 
 test('StrictMode, which mounts everything twice, makes one connection and joins each product once', async () => {
-  const context = await stage.browser.newContext({ viewport: DESKTOP })
-  const page = await context.newPage()
-  const sockets: string[] = []
-  const joins: string[] = []
-  page.on('websocket', (socket) => {
-    sockets.push(socket.url())
-    socket.on('framesent', ({ payload }) => {
-      const packet = /^42\d*(\["join_products?",.*)$/s.exec(String(payload))?.[1]
-      if (packet) joins.push(...Object.keys(JSON.parse(packet)[1]))
-    })
-  })
-  await page.goto(`${stage.shop.url}/`)
-  const seen = await eventually(
-    () => page.evaluate(() => window.shop?.sync.inspect().map(({ productId }) => productId)),
-    (ids) => ids !== undefined && ids.length > 3,
-  )
-  await eventually(
-    () => joins.length,
-    (count) => count >= (seen?.length ?? 0),
-  )
-  await page.waitForTimeout(500) // for one too many
-  expect(sockets).toHaveLength(1)
-  expect(joins.toSorted()).toEqual(seen?.toSorted())
-  await context.close()
+  const visitor = await stage.visit('/', { viewport: DESKTOP })
+  const inView = await followsExactlyWhatIsInView(visitor)
+  await stage.callsAtRest() // time for one too many
+  expect(visitor.wire.sockets).toBe(1)
+  expect(visitor.wire.joins.toSorted()).toEqual(inView.toSorted())
+  expect(visitor.wire.leaves).toEqual([])
 })
 
-test('leaving a product page for the list and back keeps one room each', async () => {
+test('a glance at another page leaves no room', async () => {
   const visitor = await stage.visit('/', { viewport: DESKTOP })
   const mug = stage.idOf('tide-mug')
   await followsExactlyWhatIsInView(visitor)
-  await visitor.product(mug).getByRole('heading').getByRole('link').click()
-  await visitor.page.locator('.details').waitFor()
+  await visitor.page.getByRole('link', { name: /^Cart/ }).click()
+  await visitor.page.getByRole('heading', { name: 'Cart' }).waitFor() // where the mug is not
   await visitor.page.goBack()
   await visitor.page.locator('.hero').waitFor()
   await followsExactlyWhatIsInView(visitor)
+  expect(visitor.wire.leaves).toEqual([])
   await stage.change('tide-mug', { stock: 1 })
   await visitor.product(mug).getByText('Only 1 left').waitFor()
 })

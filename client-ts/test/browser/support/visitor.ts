@@ -1,6 +1,7 @@
 /** Somebody with the shop open: what they see, and what their page does behind it. */
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import type { ProductSync } from '../../../src/index.js'
+import { type Wire, watchWire } from './wire.js'
 
 /** What the shop's page shows to its developers. */
 declare global {
@@ -27,6 +28,7 @@ export interface VisitOptions {
 
 export interface Visitor {
   readonly page: Page
+  readonly wire: Wire
   /** The card, cart line or page of a product. */
   product(id: string): Locator
   /** The products that the page follows and the gateway has joined. */
@@ -53,18 +55,25 @@ export async function visit(
   }
   const page = await context.newPage()
   const problems = watchForProblems(page, allowNetworkErrors)
+  const wire = watchWire(page)
   await page.goto(`${shopUrl}${path}?live=${live}&speed=${speed}`)
   await page.evaluate(() => {
     window.sameDocument = true
   })
-  const visitor = visitorOf(page, context, problems)
+  const visitor = visitorOf(page, context, wire, problems)
   if (live !== 'poll') await visitor.connected()
   return visitor
 }
 
-export function visitorOf(page: Page, context: BrowserContext, problems: readonly string[] = []): Visitor {
+export function visitorOf(
+  page: Page,
+  context: BrowserContext,
+  wire: Wire = watchWire(page),
+  problems: readonly string[] = [],
+): Visitor {
   return {
     page,
+    wire,
     product: (id) => page.locator(`[data-product="${id}"]`).first(),
     joined: () =>
       page.evaluate(() =>
