@@ -1,5 +1,5 @@
 /** The line is cut, the gateway dies, the tab is hidden: afterwards the page is as current as if nothing had been. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { launchWithTabs } from './support/chromium.js'
 import { eventually } from './support/eventually.js'
 import { setStage } from './support/stage.js'
@@ -57,28 +57,25 @@ test.each(['socket', 'sse'] as const)('a browser that is offline and back (%s)',
 
 test('a tab that is hidden gives up its connection, and catches up when it is seen again', async () => {
   const { context, close } = await launchWithTabs()
-  try {
-    const page = context.pages()[0] ?? (await context.newPage())
-    await page.goto(`${stage.shop.url}/p/${MUG}?speed=60`) // a minute hidden is a second here
-    const visitor = visitorOf(page, context)
-    await visitor.connected()
-    await eventually(stage.followed, (count) => count > 0)
+  onTestFinished(close)
+  const page = context.pages()[0] ?? (await context.newPage())
+  await page.goto(`${stage.shop.url}/p/${MUG}?speed=60`) // a minute hidden is a second here
+  const visitor = visitorOf(page, context)
+  await visitor.connected()
+  await eventually(stage.followed, (count) => count > 0)
 
-    const other = await context.newPage()
-    await other.bringToFront()
-    expect(await page.evaluate(() => document.visibilityState)).toBe('hidden')
-    await page.locator('.live[data-status="paused"]').waitFor({ state: 'attached' })
-    await eventually(stage.followed, (count) => count === 0)
-    const total = await stage.callsAtRest()
-    await stage.change(MUG, { price: 2055 })
-    expect(await stage.callsAtRest()).toBe(total)
+  const other = await context.newPage()
+  await other.bringToFront()
+  expect(await page.evaluate(() => document.visibilityState)).toBe('hidden')
+  await page.locator('.live[data-status="paused"]').waitFor({ state: 'attached' })
+  await eventually(stage.followed, (count) => count === 0)
+  const total = await stage.callsAtRest()
+  await stage.change(MUG, { price: 2055 })
+  expect(await stage.callsAtRest()).toBe(total)
 
-    await page.bringToFront()
-    await visitor.connected()
-    await visitor.product(stage.idOf(MUG)).getByText('€20.55').waitFor()
-  } finally {
-    await close()
-  }
+  await page.bringToFront()
+  await visitor.connected()
+  await visitor.product(stage.idOf(MUG)).getByText('€20.55').waitFor()
 })
 
 test('a page that comes back from the back/forward cache', async () => {

@@ -25,6 +25,7 @@ export async function launchWithTabs(): Promise<{ context: BrowserContext; close
     ['--headless=new', ...FLAGS, '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
+  process.once('exit', () => child.kill('SIGKILL'))
   const browser = await chromium.connectOverCDP(await debuggerUrl(child), { noDefaults: true })
   const [context] = browser.contexts()
   if (!context) throw new Error('the browser came without a context')
