@@ -10,7 +10,7 @@ use shelfcast::{
         AppendError, BodyDigest, ClaimKey, EventLog, LeaseToken, MemoryLog, MemoryLogConfig, NewEvent,
         RequestClaim, Tailed,
         redis::{Durability, RedisLogConfig},
-        snapshots::{Observed, Sighting, Sightings, Tally},
+        snapshots::{Fired, Observed, Sighting, Sightings, Tally},
     },
     model::{
         Availability, ContentDigest, Data, Decimal, Entry, Event, EventType, LogTime, ObservedAction,
@@ -321,6 +321,13 @@ async fn what_the_shop_told_before_the_timer_is_not_told_again(mut world: World)
     assert_eq!(world.told().await, ["product 20", "sale on"]);
 }
 
+async fn an_instant_that_has_passed_is_not_kept(mut world: World) {
+    let now = world.clock.now();
+    world.see(0, on_sale(now.plus_secs(-1), now.plus_secs(100))).await;
+    assert_eq!(world.pods[0].fire_sales(None).await.unwrap(), Fired { fired: 0, told: 0, waiting: 1 });
+    assert_eq!(world.told().await, ["product 20"]);
+}
+
 async fn a_thousand_sales_that_begin_together_are_all_told(mut world: World) {
     let start = world.clock.now().plus_secs(2);
     for hundred in 0..10 {
@@ -360,6 +367,7 @@ macro_rules! promises {
                 a_sale_is_told_at_both_its_instants_and_once,
                 a_sale_that_is_moved_or_cancelled_is_not_told_at_its_old_instant,
                 what_the_shop_told_before_the_timer_is_not_told_again,
+                an_instant_that_has_passed_is_not_kept,
                 a_thousand_sales_that_begin_together_are_all_told,
             ]
         );
@@ -409,6 +417,21 @@ async fn a_failed_append_leaves_what_was_seen() {
     server(&world).command(&["CONFIG", "SET", "maxmemory", "0"]);
     let retried = world.pods[1].observe(world.sightings(vec![shirt("15")], request("d", "15"))).await;
     assert_eq!(retried.unwrap().tally, CHANGED, "neither seen nor claimed");
+    assert_eq!(world.told().await, ["product 20", "price 20 -> 15"]);
+}
+
+#[tokio::test]
+async fn what_fails_within_the_step_leaves_what_was_seen_too() {
+    let mut world = redis().await;
+    world.see(0, shirt("20")).await;
+    let server = server(&world);
+    server.command(&["RENAME", "{shelfcast}:log", "{shelfcast}:aside"]);
+    server.command(&["SET", "{shelfcast}:log", "no stream"]);
+    let failed = world.pods[0].observe(world.sightings(vec![shirt("15")], request("d", "15"))).await;
+    assert!(matches!(failed, Err(AppendError::Unavailable { .. })), "{failed:?}");
+    server.command(&["RENAME", "{shelfcast}:aside", "{shelfcast}:log"]);
+    let retried = world.pods[1].observe(world.sightings(vec![shirt("15")], request("d", "15"))).await;
+    assert_eq!(retried.unwrap().tally, CHANGED);
     assert_eq!(world.told().await, ["product 20", "price 20 -> 15"]);
 }
 

@@ -179,6 +179,26 @@ fn products() -> impl Strategy<Value = ObservedProduct> {
     })
 }
 
+/// A product, and the same with some fields of another: two at random have hardly a field in common.
+fn related() -> impl Strategy<Value = (Snapshot, ObservedProduct)> {
+    let other = (products(), vec(prop::bool::weighted(0.15), 7));
+    (products(), other).prop_map(|(first, (other, takes))| {
+        let mut second = first.clone();
+        second.action = other.action;
+        let fields: [fn(&mut ObservedProduct, &ObservedProduct); 7] = [
+            |to, from| to.price.clone_from(&from.price),
+            |to, from| to.regular_price.clone_from(&from.regular_price),
+            |to, from| to.stock.quantity.clone_from(&from.stock.quantity),
+            |to, from| to.stock.availability = from.stock.availability,
+            |to, from| to.sale.clone_from(&from.sale),
+            |to, from| to.variants = from.variants,
+            |to, from| to.content = from.content,
+        ];
+        fields.iter().zip(takes).filter(|(_, take)| *take).for_each(|(field, _)| field(&mut second, &other));
+        (see(&[first]).0, second)
+    })
+}
+
 fn snapshots() -> impl Strategy<Value = Snapshot> {
     prop_oneof![
         1 => Just(Snapshot::default()),
@@ -188,7 +208,9 @@ fn snapshots() -> impl Strategy<Value = Snapshot> {
 
 proptest! {
     #[test]
-    fn something_is_told_exactly_if_something_looks_different(last in snapshots(), product in products()) {
+    fn something_is_told_exactly_if_something_looks_different(
+        (last, product) in prop_oneof![1 => (snapshots(), products()), 3 => related()],
+    ) {
         let outdated = product.updated_at.zip(last.updated_at).is_some_and(|(this, newest)| this < newest);
         let look = Look::of(&product, at(0));
         let back = product.action == ObservedAction::Restored && matches!(look, Look::Shown(_));

@@ -161,10 +161,15 @@ impl RedisServer {
 
     /// A log here, as one pod holds it.
     pub async fn log(&self, config: RedisLogConfig) -> Arc<SharedLog<RedisStore>> {
+        Arc::new(SharedLog::new(self.store(config).await, Arc::new(Metrics::new().unwrap())))
+    }
+
+    /// What one pod asks of it.
+    pub async fn store(&self, config: RedisLogConfig) -> RedisStore {
         let redis = RedisConfig::new(&self.url(), Keys::new("shelfcast", "")).unwrap();
         let store = RedisStore::new(&redis, config).unwrap();
         store.check().await.unwrap().unwrap();
-        Arc::new(SharedLog::new(store, Arc::new(Metrics::new().unwrap())))
+        store
     }
 }
 
