@@ -7,7 +7,6 @@ mod channels;
 mod cli;
 mod health;
 mod log_contract;
-mod meddled;
 mod notify;
 mod observed;
 mod protocol;

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-use crate::support::{RedisServer, TestApp};
+use crate::{
+    sales::plan,
+    support::{RedisServer, TestApp},
+};
 
 /// Waits for `done`, for so long as a server may take to come up.
 async fn until(what: &str, done: impl Fn() -> bool) {
@@ -35,6 +38,11 @@ async fn a_cluster_keeps_the_log_and_the_channels() {
     assert_eq!(stream.batch().await.count(), 1);
     node.command(&["XADD", "product-events", "*", "event", event]);
     assert_eq!(stream.batch().await.count(), 1);
+    // What products looked like, and when their sales begin.
+    let mut stream = pod.stream("products=shirt").await;
+    plan(&pod, 500, 600_000).await;
+    assert_eq!(stream.batch().await.data["events"][0]["type"], "product_update");
+    assert_eq!(stream.batch().await.data["events"][0]["data"]["active"], true);
 }
 
 #[tokio::test]

@@ -4,43 +4,22 @@ use std::time::Duration;
 
 use shelfcast::{
     eventlog::snapshots::{Sighting, Sightings},
-    model::{
-        Availability, ContentDigest, Decimal, LogTime, ObservedAction, ObservedProduct, ProductId, Sale,
-        Stock, Visibility,
-    },
+    model::LogTime,
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{Block, RedisServer, Stream, TestApp};
+use crate::{
+    observed::on_sale,
+    support::{Block, RedisServer, Stream, TestApp},
+};
 
-/// A shop shows this pod a product with a sale from so many milliseconds from now, for so many. Returns both instants.
-async fn plan(app: &TestApp, starts_in_ms: i64, lasts_ms: i64) -> (LogTime, LogTime) {
+/// A shop shows this pod a product with a sale from so many milliseconds from now, for so many.
+pub(crate) async fn plan(app: &TestApp, starts_in_ms: i64, lasts_ms: i64) {
     let now = app.gate().clock().now();
     let later = |ms: i64| LogTime::from_micros(now.micros() + ms * 1_000);
-    let (start, end) = (later(starts_in_ms), later(starts_in_ms + lasts_ms));
-    let number = |text| Some(Decimal::parse(text).unwrap());
-    let product = ObservedProduct {
-        product_id: ProductId::new("shirt").unwrap(),
-        variation_id: None,
-        updated_at: Some(now),
-        action: ObservedAction::Updated,
-        status: Visibility::Public,
-        name: Some("T-shirt".into()),
-        price: number("20"),
-        regular_price: number("20"),
-        stock: Stock { quantity: number("5"), availability: Availability::InStock },
-        sale: Some(Sale {
-            active: false,
-            starts_at: Some(start),
-            ends_at: Some(end),
-            discount: number("25"),
-        }),
-        variants: ContentDigest::of(["M"]),
-        content: ContentDigest::of(["cotton"]),
-    };
+    let product = on_sale(later(starts_in_ms), later(starts_in_ms + lasts_ms));
     let sightings = vec![Sighting::Shown(Box::new(product))];
     app.gate().observe(Sightings { request: None, events: Vec::new(), sightings, now }).await.unwrap();
-    (start, end)
 }
 
 /// The one event of the next batch: its type, and whether the sale is on.

@@ -7,20 +7,18 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use shelfcast::{
     eventlog::{
-        Append, AppendError, EventLog, InputGap, NewEvent,
+        Append, AppendError, EventLog, InputGap,
         redis::{
-            Due, Durability, RedisLogConfig, RedisStore, SeenWrites, SharedLog, SnapshotStore, Standing,
-            Stands, Store, StoreError, Stored, Taken,
+            Due, RedisStore, SeenWrites, SharedLog, SnapshotStore, Standing, Stands, Store, StoreError,
+            Stored, Taken,
         },
-        snapshots::{Fired, Sighting, Sightings, Tally},
+        snapshots::{Fired, Sighting, Sightings},
     },
-    model::{
-        Availability, ContentDigest, Decimal, Epoch, LogTime, ObservedAction, ObservedProduct, ProductId,
-        Stock, Visibility,
-    },
+    model::{Epoch, LogTime},
     telemetry::Metrics,
 };
 
+use super::{CHANGED, REDIS_LOG, UNCHANGED, shirt};
 use crate::support::RedisServer;
 
 /// Does something to the server in front of a conditional append; `true`: the answer is lost on its way back.
@@ -84,14 +82,8 @@ struct World {
 }
 
 async fn world(meddle: impl FnMut(&RedisServer) -> bool + Send + 'static) -> World {
-    let config = RedisLogConfig {
-        retention_secs: 600,
-        events_max: 5_000,
-        claim_ttl_secs: 60,
-        durability: Durability::Memory,
-    };
     let server = Arc::new(RedisServer::start());
-    let (alone, store) = (server.log(config).await, server.store(config).await);
+    let (alone, store) = (server.log(REDIS_LOG).await, server.store(REDIS_LOG).await);
     let meddled =
         Meddled { store, server: Arc::clone(&server), meddle: Mutex::new(Box::new(meddle) as Meddle) };
     let meddled = SharedLog::new(meddled, Arc::new(Metrics::new().unwrap()));
@@ -110,28 +102,10 @@ fn once(mut act: impl FnMut(&RedisServer) + Send + 'static) -> impl FnMut(&Redis
 }
 
 fn see(price: &str) -> Sightings {
-    let number = |text| Some(Decimal::parse(text).unwrap());
-    let product = ObservedProduct {
-        product_id: ProductId::new("shirt").unwrap(),
-        variation_id: None,
-        updated_at: None,
-        action: ObservedAction::Updated,
-        status: Visibility::Public,
-        name: None,
-        price: number(price),
-        regular_price: None,
-        stock: Stock { quantity: None, availability: Availability::Unknown },
-        sale: None,
-        variants: ContentDigest::of(["M"]),
-        content: ContentDigest::of(["cotton"]),
-    };
-    let sightings = vec![Sighting::Shown(Box::new(product))];
+    let sightings = vec![Sighting::Shown(Box::new(shirt(price)))];
     let now = LogTime::parse("2026-01-01T00:00:00Z").unwrap();
-    Sightings { request: None, events: Vec::<NewEvent>::new(), sightings, now }
+    Sightings { request: None, events: Vec::new(), sightings, now }
 }
-
-const CHANGED: Tally = Tally { changed: 1, unchanged: 0, outdated: 0 };
-const UNCHANGED: Tally = Tally { changed: 0, unchanged: 1, outdated: 0 };
 
 #[tokio::test]
 async fn an_epoch_that_began_in_between_makes_what_was_seen_void() {
