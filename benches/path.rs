@@ -4,6 +4,7 @@
 
 use std::{hint::black_box, num::NonZeroU32, sync::Arc, time::Duration};
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::value::RawValue;
 use shelfcast::{
@@ -12,7 +13,10 @@ use shelfcast::{
     eventlog::Head,
     fanout::{Delivery, Hub, HubConfig, IfAhead, Lane, Parcel, PositionBeat, Resync},
     index::{Index, IndexConfig, Since},
-    ingest::notify::{Form, parse},
+    ingest::{
+        notify::{Form, parse},
+        webhooks::{self, Platform as _, Secrets, WebhooksConfig, WooCommerce},
+    },
     model::{Batch, Data, Entry, Epoch, Event, EventType, Frame, LogTime, Position, ProductId, Timestamp},
     telemetry::{Metrics, Transport},
 };
@@ -60,6 +64,43 @@ fn parsing(c: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// The same number of bytes, once as a product of a shop and once as events: with the signature and the name of the delivery,
+/// and with an `Idempotency-Key`.
+fn deliveries(c: &mut Criterion) {
+    let now = LogTime::from_micros(0);
+    let config = WebhooksConfig { woocommerce: Secrets::new(["a secret"]), ..WebhooksConfig::default() };
+    let shop = WooCommerce::new(&config);
+    let text = "<p>Woven in one piece, washed twice.<\\/p>\\n".repeat(300_000 / 42);
+    let product = format!(
+        r#"{{"id":794,"name":"Shirt","type":"simple","status":"publish","price":"9.90","description":"{text}"}}"#
+    );
+    let pad = "x".repeat(product.len() / 500 - 70);
+    let event = format!(r#"{{"productId":"product-123","type":"price_update","data":{{"p":"{pad}"}}}}"#);
+    let events = format!(r#"{{"events":[{}]}}"#, vec![event; 500].join(","));
+    let mut headers = HeaderMap::from_iter([("x-wc-webhook-topic", "product.updated")].map(header));
+    headers.extend(
+        shop.sign(product.as_bytes(), "", now).iter().map(|(name, value)| header((*name, value.as_str()))),
+    );
+
+    let mut group = c.benchmark_group("300 kB");
+    group.throughput(Throughput::Bytes(product.len() as u64));
+    group.bench_function("woocommerce", |b| {
+        b.iter(|| {
+            let delivery = webhooks::Delivery { headers: &headers, body: black_box(product.as_bytes()) };
+            (shop.verify(delivery, now), shop.read(delivery, now))
+        });
+    });
+    group.bench_function("notify", |b| {
+        b.iter(|| parse(black_box(events.as_bytes()), Form::Any, Some(b"key"), now));
+    });
+    group.finish();
+}
+
+#[expect(clippy::unwrap_used, reason = "a bench ends when its set-up is wrong")]
+fn header((name, value): (&str, &str)) -> (HeaderName, HeaderValue) {
+    (name.parse().unwrap(), value.parse().unwrap())
 }
 
 /// A thousand events over some products, and the windows they leave by.
@@ -205,6 +246,6 @@ fn short() -> Criterion {
 criterion_group! {
     name = path;
     config = short();
-    targets = parsing, windows, encoding, delivering, resuming
+    targets = parsing, deliveries, windows, encoding, delivering, resuming
 }
 criterion_main!(path);

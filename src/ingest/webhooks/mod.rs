@@ -29,7 +29,7 @@ pub use self::{
     meta::Meta,
     parts::{MemoryParts, PartId, Parts, RedisParts},
     pipeline::Pipeline,
-    platform::{Delivery, Platform},
+    platform::{Delivery, Handshake, Platform},
     secrets::{Secrets, Signature},
     shopify::Shopify,
     standard::Standard,
@@ -55,3 +55,6 @@ pub struct WebhooksConfig {
     /// Of backends that sign by the Standard Webhooks specification.
     pub standard: Secrets,
 }
+
+#[cfg(test)]
+mod tests;

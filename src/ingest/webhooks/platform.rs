@@ -8,9 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::{Intake, Secrets};
-use crate::{eventlog::Appended, model::LogTime, web::Problem};
+use crate::{
+    eventlog::{Appended, BodyDigest, ClaimKey, RequestClaim},
+    model::LogTime,
+    web::Problem,
+};
 
 /// One request of a platform, its body as it came: whoever parses and writes it again cannot verify it any more.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +88,13 @@ pub trait Platform: fmt::Debug + Send + Sync + 'static {
     fn handshake(&self, _uri: &Uri) -> Handshake {
         Handshake::Unknown
     }
+}
+
+/// Names a delivery by what the platform calls it and by its body. With the body in the key, nothing is left to compare it with.
+pub(super) fn claim(platform: &str, names: &[&str], body: &[u8]) -> RequestClaim {
+    let body = Sha256::digest(body);
+    let parts: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).chain([body.as_slice()]).collect();
+    RequestClaim { key: ClaimKey::delivery(platform, &parts), body: BodyDigest::of(&[]) }
 }
 
 /// 200 and two words, which is enough for every platform.

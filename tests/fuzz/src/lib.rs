@@ -33,6 +33,11 @@ impl Target {
         Self { name, run, runs: 10_000_000, bytes_max: 2_048 }
     }
 
+    /// A decoder of what a platform posts: whole products, which are longer than anything else.
+    const fn delivery(name: &'static str, run: fn(&[u8])) -> Self {
+        Self { name, run, runs: 10_000_000, bytes_max: 4_096 }
+    }
+
     /// A decoder reached through the whole service, which costs hundreds of times as much.
     const fn service(name: &'static str, run: fn(&[u8])) -> Self {
         Self { name, run, runs: 500_000, bytes_max: 2_048 }
@@ -53,6 +58,10 @@ pub const TARGETS: &[Target] = &[
     Target::pure("sse_block", targets::sse_block::run),
     Target::pure("token", targets::token::run),
     Target::pure("forwarded", targets::forwarded::run),
+    Target::delivery("woocommerce", targets::woocommerce::run),
+    Target::delivery("shopify", targets::shopify::run),
+    Target::delivery("meta", targets::meta::run),
+    Target::delivery("standard", targets::standard::run),
     Target::service("socketio_text", targets::socketio_text::run),
     Target::service("polling", targets::polling::run),
     Target::service("http", targets::http::run),

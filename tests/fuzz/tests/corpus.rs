@@ -41,6 +41,10 @@ every_input! {
     a_browser_reads_every_block_back_as_it_was_meant: "sse_block";
     no_token_lets_anybody_in_without_the_key_or_for_longer_than_it_says: "token";
     nobody_is_counted_under_an_address_a_stranger_wrote: "forwarded";
+    a_delivery_of_woocommerce_tells_what_is_public_or_is_refused: "woocommerce";
+    a_delivery_of_shopify_tells_what_is_public_or_is_refused: "shopify";
+    a_message_of_meta_is_hints_and_its_handshake_is_for_who_knows_the_token: "meta";
+    a_delivery_by_the_standard_is_what_notify_takes_and_nobody_else_signs_it: "standard";
     no_websocket_message_panics_or_leaves_anything_behind: "socketio_text";
     no_polling_body_panics_or_leaves_anything_behind: "polling";
     no_bytes_on_a_connection_panic_or_leave_anything_behind: "http";

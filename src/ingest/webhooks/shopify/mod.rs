@@ -6,14 +6,13 @@
 mod product;
 
 use axum::http::HeaderMap;
-use sha2::{Digest as _, Sha256};
 
 use super::{
     Delivery, Hint, Intake, PartHint, PartId, Platform, Secrets, Signature, WebhooksConfig, What,
-    json::Object, orders,
+    json::Object, orders, platform,
 };
 use crate::{
-    eventlog::{BodyDigest, ClaimKey, RequestClaim, snapshots::Sighting},
+    eventlog::{RequestClaim, snapshots::Sighting},
     ingest::notify::field,
     model::{LogTime, ObservedAction},
     web::Problem,
@@ -101,9 +100,7 @@ fn claim(delivery: Delivery<'_>, topic: &str) -> Result<RequestClaim, Problem> {
     let id = either(delivery, EVENT_ID).or_else(|| either(delivery, WEBHOOK_ID));
     let id = id.ok_or_else(|| missing(WEBHOOK_ID))?;
     let shop = either(delivery, SHOP).unwrap_or_default();
-    let body = Sha256::digest(delivery.body);
-    let key = ClaimKey::delivery(NAME, &[shop.as_bytes(), topic.as_bytes(), id.as_bytes(), &body]);
-    Ok(RequestClaim { key, body: BodyDigest::of(delivery.body) })
+    Ok(platform::claim(NAME, &[shop, topic, id], delivery.body))
 }
 
 fn read_product(body: &Object<'_>, action: ObservedAction) -> Result<Intake, Problem> {

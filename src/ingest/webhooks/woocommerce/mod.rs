@@ -8,17 +8,16 @@ mod product;
 mod secret;
 
 use axum::{http::HeaderMap, response::Response};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     Delivery, Hint, Intake, PartId, Platform, Secrets, Signature, WebhooksConfig, What,
     intake::PRODUCTS_MAX,
     json::{self, Object},
     orders,
-    platform::acknowledged,
+    platform::{self, acknowledged},
 };
 use crate::{
-    eventlog::{BodyDigest, ClaimKey, RequestClaim, snapshots::Sighting},
+    eventlog::{RequestClaim, snapshots::Sighting},
     ingest::notify::field,
     model::{LogTime, ObservedAction},
     web::Problem,
@@ -106,10 +105,8 @@ impl Platform for WooCommerce {
 /// The delivery id is made of the webhook's id and the second, so that all deliveries of a second share it; the body tells
 /// them apart. The body alone would not do: a product that is deleted, restored and deleted again is the same one twice.
 fn claim(delivery: Delivery<'_>) -> RequestClaim {
-    let part = |name| delivery.header(name).unwrap_or_default().as_bytes();
-    let body = Sha256::digest(delivery.body);
-    let key = ClaimKey::delivery(NAME, &[part(WEBHOOK_ID), part(DELIVERY_ID), &body]);
-    RequestClaim { key, body: BodyDigest::of(delivery.body) }
+    let names = [WEBHOOK_ID, DELIVERY_ID].map(|name| delivery.header(name).unwrap_or_default());
+    platform::claim(NAME, &names, delivery.body)
 }
 
 fn read_product(body: &Object<'_>, action: ObservedAction, now: LogTime) -> Result<Intake, Problem> {
