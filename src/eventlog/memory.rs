@@ -136,6 +136,11 @@ impl EventLog for MemoryLog {
         Ok(self.shared.fire_sales())
     }
 
+    async fn forget_seen(&self) -> Result<(), AppendError> {
+        self.shared.state.lock().snapshots.forget_seen();
+        Ok(())
+    }
+
     async fn head(&self) -> Result<Head, LogError> {
         Ok(self.shared.head())
     }

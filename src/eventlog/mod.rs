@@ -48,6 +48,11 @@ pub trait EventLog: fmt::Debug + Send + Sync + 'static {
     /// under which this is done, where pods share the log. May be dropped at any await.
     async fn fire_sales(&self, lease: Option<LeaseToken>) -> Result<Fired, AppendError>;
 
+    /// Forgets what products looked like. To be done before clients are told to refetch because sightings were lost: they
+    /// may then know of a state that nobody compared, and a product that goes back from it would seem unchanged. Doing it
+    /// in vain costs old values, and no more.
+    async fn forget_seen(&self) -> Result<(), AppendError>;
+
     /// Where the log stands now. Cancel safe.
     async fn head(&self) -> Result<Head, LogError>;
 

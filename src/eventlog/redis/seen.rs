@@ -27,6 +27,9 @@ pub trait SnapshotStore: Store {
 
     /// The sale boundaries that have come, the first ones. Changes nothing.
     async fn due(&self) -> Result<Due, StoreError>;
+
+    /// Forgets every snapshot.
+    async fn forget_seen(&self) -> Result<(), StoreError>;
 }
 
 /// What an append was computed from, and what is to be kept with it.
@@ -170,6 +173,10 @@ impl SnapshotStore for RedisStore {
         let call = Call { keys, args: vec![FIRED_MAX.to_string()] };
         let returned = self.ask(&self.due, &call).await?;
         read_due(&returned).ok_or(UNREADABLE)
+    }
+
+    async fn forget_seen(&self) -> Result<(), StoreError> {
+        self.unlink(self.keys.snapshots()).await
     }
 }
 

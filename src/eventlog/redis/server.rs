@@ -202,6 +202,14 @@ impl RedisStore {
         script.run(commands, Self::TIMEOUT, call).await.map_err(|error| self.error(&error))
     }
 
+    /// Removes a key.
+    pub(super) async fn unlink(&self, key: String) -> Result<(), StoreError> {
+        let commands = self.connected(&self.commands)?.with_options(&once(Self::TIMEOUT));
+        let command = CustomCommand::new_static("UNLINK", self.slot(), false);
+        let unlinked: Result<Value, _> = commands.custom(command, vec![key]).await;
+        unlinked.map(|_| ()).map_err(|error| self.error(&error))
+    }
+
     async fn run_head(&self, condemned: Option<Epoch>) -> Result<Standing, StoreError> {
         let args = vec![
             Epoch::from_random(rand::random()).to_string(),

@@ -42,6 +42,12 @@ impl MemorySnapshots {
         }
     }
 
+    /// Forgets all of them; boundaries stay.
+    pub(crate) fn forget_seen(&mut self) {
+        self.known.clear();
+        self.keys.clear();
+    }
+
     /// Keeps the boundaries that are still to come.
     pub(crate) fn plan(&mut self, planned: Vec<Planned>, now: LogTime) {
         for Planned { boundary, at_ms } in planned {

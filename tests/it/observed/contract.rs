@@ -125,6 +125,15 @@ async fn a_product_that_comes_back_as_it_was_is_told(mut world: World) {
     assert_eq!(actions.collect::<Vec<_>>(), ["updated", "deleted", "updated", "deleted", "updated"]);
 }
 
+async fn what_was_seen_can_be_forgotten_and_is_told_again(mut world: World) {
+    let now = world.clock.now();
+    world.see(0, on_sale(now.plus_secs(50), now.plus_secs(100))).await;
+    world.pods[1].forget_seen().await.unwrap();
+    assert_eq!(world.pods[0].fire_sales(None).await.unwrap().waiting, 2, "sales go on");
+    assert_eq!(world.see(0, on_sale(now.plus_secs(50), now.plus_secs(100))).await.tally, CHANGED);
+    assert_eq!(world.told().await, ["product 20"; 2]);
+}
+
 /// Goal: whoever sees what at the same time, each change is told with what was told before it. Method: both pods see prices
 /// at once, on threads of their own; then the log is read as a shopper reads it.
 async fn prices_seen_at_the_same_time_are_told_as_one_chain(mut world: World) {
@@ -246,6 +255,7 @@ macro_rules! promises {
                 several_products_of_a_request_are_taken_together,
                 what_a_delivery_tells_besides_stands_before_it,
                 a_product_that_comes_back_as_it_was_is_told,
+                what_was_seen_can_be_forgotten_and_is_told_again,
                 prices_seen_at_the_same_time_are_told_as_one_chain,
                 a_sale_is_told_at_both_its_instants_and_once,
                 a_sale_that_is_moved_or_cancelled_is_not_told_at_its_old_instant,

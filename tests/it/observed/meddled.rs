@@ -72,6 +72,10 @@ impl SnapshotStore for Meddled {
     async fn due(&self) -> Result<Due, StoreError> {
         self.store.due().await
     }
+
+    async fn forget_seen(&self) -> Result<(), StoreError> {
+        self.store.forget_seen().await
+    }
 }
 
 /// A server, and two pods on it: one is left alone, with the other the test meddles.
