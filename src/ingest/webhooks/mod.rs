@@ -13,6 +13,7 @@ mod appender;
 mod intake;
 mod json;
 mod meta;
+mod observed;
 mod orders;
 mod owed;
 mod parking;

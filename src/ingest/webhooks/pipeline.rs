@@ -19,7 +19,6 @@ use super::{
     platform::Handshake,
 };
 use crate::{
-    eventlog::Appended,
     ingest::{
         Gate, Load,
         body::{read_body, told_bytes},
@@ -98,7 +97,8 @@ impl Pipeline {
             None => self.count(platform, "ignored"),
             Some(appended) => {
                 self.metrics.accept_to_append.record(arrived.elapsed().as_secs_f64());
-                self.count(platform, outcome(appended));
+                let duplicate = appended.repeated || appended.accepted == 0;
+                self.count(platform, if duplicate { "duplicate" } else { "accepted" });
             }
         }
         Ok(platform.answer(appended))
@@ -179,14 +179,5 @@ impl Pipeline {
 
     fn count(&self, platform: &dyn Platform, outcome: &str) {
         self.metrics.webhooks.deliveries(platform.name(), outcome).increment(1);
-    }
-}
-
-fn outcome(appended: Appended) -> &'static str {
-    match appended {
-        Appended { repeated: true, .. } => "duplicate",
-        Appended { accepted: 0, duplicates: 0, .. } => "unchanged",
-        Appended { accepted: 0, .. } => "duplicate",
-        _ => "accepted",
     }
 }
