@@ -20,13 +20,14 @@ import {
   useFollowedProduct,
 } from './react/use-followed-product.js'
 import { QueriesContext, useQueryBinding } from './react/use-query-binding.js'
-import { useRole } from './react/use-role.js'
+import { type ProductsInUse, useRole } from './react/use-role.js'
 
 export { configureProductSync } from './page-sync.js'
 export type { QueryBindingOptions } from './query-binding.js'
 export { type CartSyncOptions, useCartSync } from './react/use-cart-sync.js'
 export type { ProductWebSocket, ProductWebSocketOptions } from './react/use-followed-product.js'
 export type { InViewOptions, InViewRef } from './react/use-in-view.js'
+export type { ProductsInUse } from './react/use-role.js'
 export {
   type ProductUpdatesOptions,
   useProductSyncStatus,
@@ -67,21 +68,10 @@ export function useProductWebSocket(options: ProductWebSocketOptions): ProductWe
   return useFollowedProduct(options, useQueryBinding())
 }
 
-/** Options of {@link useCheckoutSync}. */
-export interface CheckoutSyncOptions {
-  /** The products about to be paid. A new array on every render is no change. */
-  readonly productIds: Iterable<string | number>
-  /**
-   * Whether they are in checkout yet.
-   * @default true
-   */
-  readonly enabled?: boolean
-}
-
 /**
  * Says which products are about to be paid, while the component is mounted: their changes are fetched at once. Prices
  * can still change between the last fetch and the order, so the shop checks them when the order is placed.
  */
-export function useCheckoutSync({ productIds, enabled = true }: CheckoutSyncOptions): void {
+export function useCheckoutSync({ productIds, enabled = true }: ProductsInUse): void {
   useRole('checkout', enabled ? productIds : undefined, useQueryBinding())
 }

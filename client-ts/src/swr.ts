@@ -27,13 +27,14 @@ import {
   useFollowedProduct,
 } from './react/use-followed-product.js'
 import { useLatest } from './react/use-latest.js'
-import { useRole } from './react/use-role.js'
+import { type ProductsInUse, useRole } from './react/use-role.js'
 import { createSwrBinding, type SwrBinding, type SwrBindingOptions, type SwrLike } from './swr-binding.js'
 
 export { configureProductSync } from './page-sync.js'
 export type { ProductIdOptions } from './product-ids.js'
 export type { ProductWebSocket, ProductWebSocketOptions } from './react/use-followed-product.js'
 export type { InViewOptions, InViewRef } from './react/use-in-view.js'
+export type { ProductsInUse } from './react/use-role.js'
 export {
   type ProductUpdatesOptions,
   useProductSyncStatus,
@@ -82,17 +83,6 @@ export function bindSwr(sync: ProductSync, swr: SwrLike, options: SwrBindingOpti
  */
 export function useProductWebSocket(options: ProductWebSocketOptions): ProductWebSocket {
   return useFollowedProduct(options, useSwrBinding())
-}
-
-/** Options of {@link useCartSync} and {@link useCheckoutSync}. */
-export interface ProductsInUse {
-  /** The products. A new array on every render is no change. */
-  readonly productIds: Iterable<string | number>
-  /**
-   * Whether to follow them.
-   * @default true
-   */
-  readonly enabled?: boolean
 }
 
 /** Follows the products in the cart while the component is mounted. Use it once, around the page. */

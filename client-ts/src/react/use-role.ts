@@ -5,6 +5,17 @@ import { claimRole } from '../role-claims.js'
 import { useSync } from './sync-context.js'
 import type { HoldBinding } from './use-followed-product.js'
 
+/** What a page uses products for: options of `useCheckoutSync`, and of SWR's `useCartSync`. */
+export interface ProductsInUse {
+  /** The products. A new array on every render is no change. */
+  readonly productIds: Iterable<string | number>
+  /**
+   * Whether to follow them.
+   * @default true
+   */
+  readonly enabled?: boolean
+}
+
 /** In no product id. */
 const SEPARATOR = ' '
 
