@@ -10,7 +10,8 @@ pub struct Deadlines {
     /// Between two requests. Longer than what most proxies keep their connections for (nginx 60 s, Traefik 90 s, Google's
     /// load balancer 600 s), so that it is they who end them, and no request meets a connection that is being closed.
     pub idle: Duration,
-    /// A write of which the other end takes nothing (contract section 8: 10 s stuck).
+    /// A write of which the other end takes nothing (contract section 8: 10 s stuck). Half a look less: what a look nudged
+    /// waits since just after it, and would be found due only by the eleventh look from there.
     pub write: Duration,
     /// Ending, once it was asked to.
     pub closing: Duration,
@@ -19,7 +20,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         let secs = Duration::from_secs;
-        Self { head: secs(10), idle: secs(620), write: secs(10), closing: secs(2) }
+        Self { head: secs(10), idle: secs(620), write: Duration::from_millis(9_500), closing: secs(2) }
     }
 }
 
@@ -130,6 +131,14 @@ mod tests {
         let stuck = |age| Standing { blocked: Some(SECOND * 100), ..standing(age, Stage::Busy, 0) };
         assert_eq!(deadlines.overdue(&stuck(109)), None);
         assert_eq!(deadlines.overdue(&stuck(110)), Some(Overdue::Write));
+    }
+
+    #[test]
+    fn what_a_look_had_written_is_overdue_ten_looks_later() {
+        let nudged = Duration::from_millis(100_001);
+        let at = |age| Standing { blocked: Some(nudged), ..standing(age, Stage::Busy, 0) };
+        assert_eq!(Deadlines::default().overdue(&at(109)), None);
+        assert_eq!(Deadlines::default().overdue(&at(110)), Some(Overdue::Write));
     }
 
     #[test]

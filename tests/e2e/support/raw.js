@@ -1,6 +1,6 @@
 // Connections without manners: bytes as they are, and WebSockets spoken by hand.
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import net from 'node:net';
 
 import { within } from './wait.js';
@@ -64,3 +64,11 @@ export async function openWebSocket(t, gateway, { auth, localAddress } = {}) {
 
 /** How many files the gateway has open. */
 export const openFiles = gateway => readdirSync(`/proc/${gateway.pid}/fd`).length;
+
+/** The bytes that its kernel has taken and the program has not read yet; none of a connection that is no more. */
+export function untaken(raw) {
+  const local = `:${(raw.socket.localPort ?? 0).toString(16).padStart(4, '0').toUpperCase()}`;
+  const lines = readFileSync('/proc/net/tcp', 'ascii').split('\n').map(line => line.trim().split(/\s+/));
+  const line = lines.find(([, address, , state]) => address?.endsWith(local) && state !== '0A');
+  return line && parseInt(line[4].split(':')[1], 16);
+}
