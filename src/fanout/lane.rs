@@ -62,17 +62,23 @@ pub struct Parcel {
     /// When it left its window.
     pub flushed: Instant,
     sse: OnceLock<Bytes>,
+    websocket: OnceLock<Bytes>,
 }
 
 impl Parcel {
     /// Takes a frame at the moment it leaves.
     pub fn new(frame: Frame) -> Self {
-        Self { frame, flushed: Instant::now(), sse: OnceLock::new() }
+        Self { frame, flushed: Instant::now(), sse: OnceLock::new(), websocket: OnceLock::new() }
     }
 
     /// The SSE block with its `id:`, made by the first who asks.
     pub(super) fn sse(&self, make: impl FnOnce() -> Bytes) -> Bytes {
         self.sse.get_or_init(make).clone()
+    }
+
+    /// The WebSocket frame around its JSON, made by the first who asks.
+    pub(super) fn websocket(&self, make: impl FnOnce(&str) -> Bytes) -> &Bytes {
+        self.websocket.get_or_init(|| make(self.frame.json().get()))
     }
 }
 

@@ -10,16 +10,20 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::Context,
+    task::{Context, Wake, Waker},
     time::Duration,
 };
 
 use atomic_waker::AtomicWaker;
 use axum::http::Version;
-use metrics::Histogram;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::deadlines::{Stage, Standing};
+use super::{
+    deadlines::{Stage, Standing},
+    outbox::{Outbox, WAITING_BYTES_MAX},
+};
+use crate::telemetry::Metrics;
 
 /// The application's handle to one accepted connection. Cheap to clone.
 #[derive(Clone)]
@@ -51,7 +55,18 @@ struct Shared {
     /// Bytes handed over and bytes written, since all was last known to be written.
     handed_bytes: AtomicU64,
     written_bytes: AtomicU64,
-    written: Histogram,
+    out: Mutex<Outbox>,
+    /// What waits in it, for those who only look.
+    waiting_bytes: AtomicUsize,
+    metrics: Arc<Metrics>,
+}
+
+impl Wake for Shared {
+    /// Wakes whoever may go on with what waits: the one who reads, the one who writes.
+    fn wake(self: Arc<Self>) {
+        self.reader.wake();
+        self.writer.wake();
+    }
 }
 
 /// After how long a write is tried although the kernel does not call for it: it does so only when a third of its buffer is
@@ -88,7 +103,7 @@ impl Moment {
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, written: Histogram) -> Self {
+    pub(super) fn new(peer: SocketAddr, metrics: Arc<Metrics>) -> Self {
         Self(Arc::new(Shared {
             peer,
             accepted: Instant::now(),
@@ -106,7 +121,9 @@ impl Connection {
             handed_over: Moment::default(),
             handed_bytes: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
-            written,
+            out: Mutex::default(),
+            waiting_bytes: AtomicUsize::new(0),
+            metrics,
         }))
     }
 
@@ -126,13 +143,18 @@ impl Connection {
     /// `queued`. Before, because whoever writes may be faster than whoever comes back from queueing. False: something
     /// waits already.
     pub fn expect_write(&self, queued: Instant, bytes: usize) -> bool {
-        let first = self.0.handed_over.set_if_unset(queued.duration_since(self.0.accepted));
+        let first = self.handed_over(queued);
         if first && self.0.blocked.get().is_none() {
             // What was written besides, pings and acknowledgements, was never handed over: counting begins anew.
             self.0.handed_bytes.store(self.0.written_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         self.0.handed_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         first
+    }
+
+    /// Notes that what was made at `since` is on its way; false: something before it is.
+    pub(super) fn handed_over(&self, since: Instant) -> bool {
+        self.0.handed_over.set_if_unset(since.duration_since(self.0.accepted))
     }
 
     /// What [`expect_write`](Self::expect_write) noted, and answered `first`, was not queued after all.
@@ -144,9 +166,9 @@ impl Connection {
         let _ = self.0.handed_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, without);
     }
 
-    /// Whether something handed over has not been followed by a write yet.
+    /// Whether something handed over has not been written yet.
     pub fn owes_write(&self) -> bool {
-        self.0.handed_over.get().is_some()
+        self.0.handed_over.get().is_some() || self.waiting_bytes() > 0
     }
 
     /// Whether anything queued to it now would only take memory: the other end has taken nothing for a while, though
@@ -154,10 +176,12 @@ impl Connection {
     pub fn is_full(&self) -> bool {
         /// Longer than most networks take to find the way again; what a client misses by it, it is told.
         const STALLED_AFTER: Duration = Duration::from_secs(2);
-        const BACKLOG_BYTES_MAX: u64 = 256 * 1024;
+        const BACKLOG_BYTES_MAX: u64 = WAITING_BYTES_MAX as u64;
         let handed = self.0.handed_bytes.load(Ordering::Relaxed);
         let backlog = handed.saturating_sub(self.0.written_bytes.load(Ordering::Relaxed));
-        backlog > BACKLOG_BYTES_MAX || self.is_blocked_for(STALLED_AFTER)
+        backlog > BACKLOG_BYTES_MAX
+            || self.waiting_bytes() > WAITING_BYTES_MAX
+            || self.is_blocked_for(STALLED_AFTER)
     }
 
     fn is_blocked_for(&self, time: Duration) -> bool {
@@ -179,8 +203,7 @@ impl Connection {
     }
 
     fn wake(&self) {
-        self.0.reader.wake();
-        self.0.writer.wake();
+        Arc::clone(&self.0).wake();
     }
 
     // === for the server: what is being served ===
@@ -217,10 +240,14 @@ impl Connection {
     }
 
     pub(super) fn wrote(&self, bytes: usize) {
+        self.0.metrics.bytes_out.increment(bytes as u64);
         self.0.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.0.blocked.take();
         if let Some(queued) = self.0.handed_over.take() {
-            self.0.written.record(self.0.accepted.elapsed().saturating_sub(queued).as_secs_f64());
+            self.0
+                .metrics
+                .flush_to_written
+                .record(self.0.accepted.elapsed().saturating_sub(queued).as_secs_f64());
         }
     }
 
@@ -247,7 +274,7 @@ impl Connection {
     /// Has whatever waits too long tried again: called once a second.
     pub(super) fn nudge(&self) {
         if self.may_write_unasked() {
-            self.0.writer.wake();
+            self.wake();
         }
         if self.0.throttled.swap(false, Ordering::AcqRel) {
             self.0.reader.wake();
@@ -260,6 +287,25 @@ impl Connection {
 
     pub(super) fn watch_write(&self, cx: &Context<'_>) {
         self.0.writer.register(cx.waker());
+    }
+
+    /// What is on its way out.
+    pub(super) fn outbox(&self) -> &Mutex<Outbox> {
+        &self.0.out
+    }
+
+    pub(super) fn note_waiting(&self, bytes: usize) {
+        self.0.waiting_bytes.store(bytes, Ordering::Release);
+    }
+
+    /// Bytes that wait for the kernel in a shared connection.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.0.waiting_bytes.load(Ordering::Acquire)
+    }
+
+    /// Wakes whoever may go on with what waits.
+    pub(super) fn waker(&self) -> Waker {
+        Arc::clone(&self.0).into()
     }
 
     pub(super) fn is_cut(&self) -> bool {
@@ -317,7 +363,7 @@ mod tests {
     use super::*;
 
     fn connection() -> Connection {
-        Connection::new(([127, 0, 0, 1], 9).into(), Histogram::noop())
+        Connection::new(([127, 0, 0, 1], 9).into(), Arc::new(Metrics::new().unwrap()))
     }
 
     #[tokio::test]

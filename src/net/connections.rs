@@ -72,7 +72,7 @@ impl Connections {
     /// first, and a publisher still comes through.
     pub(super) async fn admit(self: &Arc<Self>, peer: SocketAddr) -> Result<Held, NoSeat> {
         let seat = self.seat((self.owner)(peer.ip())).await?;
-        let connection = Connection::new(peer, self.metrics.flush_to_written.clone());
+        let connection = Connection::new(peer, Arc::clone(&self.metrics));
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         self.metrics.tcp_connections.increment(1.0);
         self.open.insert(id, connection.clone());
@@ -166,10 +166,6 @@ impl Held {
 
     pub(super) fn count_in(&self, bytes: usize) {
         self.connections.metrics.bytes_in.increment(bytes as u64);
-    }
-
-    pub(super) fn count_out(&self, bytes: usize) {
-        self.connections.metrics.bytes_out.increment(bytes as u64);
     }
 }
 

@@ -6,10 +6,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{TcpStream, tcp::OwnedReadHalf},
     time::Instant,
 };
 
@@ -19,7 +18,7 @@ use crate::rate::{Rate, TokenBucket};
 /// An accepted stream. Dropped, it leaves the list of open connections.
 #[derive(Debug)]
 pub struct Guarded {
-    stream: TcpStream,
+    half: OwnedReadHalf,
     connection: Connection,
     held: Held,
     /// What it may send, once it is upgraded.
@@ -31,7 +30,10 @@ const INCOMING: Rate = Rate { burst: 1024.0 * 1024.0, per_sec: 64.0 * 1024.0 };
 
 impl Guarded {
     pub(super) fn new(stream: TcpStream, held: Held) -> Self {
-        Self { stream, connection: held.connection().clone(), held, incoming: None }
+        let connection = held.connection().clone();
+        let (half, out) = stream.into_split();
+        connection.open(out);
+        Self { half, connection, held, incoming: None }
     }
 
     /// The application's handle to it.
@@ -44,41 +46,26 @@ impl Guarded {
         if !self.connection.is_cut() {
             return Ok(());
         }
-        if let Err(error) = self.stream.set_zero_linger() {
+        if let Err(error) = self.half.as_ref().set_zero_linger() {
             tracing::debug!(%error, "a connection that was cut lingers");
         }
         Err(io::ErrorKind::ConnectionAborted.into())
     }
 
-    /// Notes what came of a write. `unasked`: tries it although the kernel has not called for it.
-    fn after_write(
+    /// Tries to write. What cannot be done is tried again once it is watched: the connection may have been cut before
+    /// that, or what waits in it may have become less.
+    fn attempt<T>(
         &self,
-        cx: &Context<'_>,
-        result: Poll<io::Result<usize>>,
-        unasked: impl FnOnce(&SockRef<'_>) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        let written = match result {
-            Poll::Ready(written) => written?,
-            Poll::Pending => {
-                self.connection.write_waits();
-                self.connection.watch_write(cx);
-                // It may have been cut before it was watched.
-                self.check_cut()?;
-                if !self.connection.may_write_unasked() {
-                    return Poll::Pending;
-                }
-                match unasked(&SockRef::from(&self.stream)) {
-                    Ok(written) => written,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
-            }
-        };
-        if written > 0 {
-            self.connection.wrote(written);
-            self.held.count_out(written);
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&Connection, &mut Context<'_>) -> io::Result<Poll<T>>,
+    ) -> Poll<io::Result<T>> {
+        self.check_cut()?;
+        if let Poll::Ready(done) = write(&self.connection, cx)? {
+            return Poll::Ready(Ok(done));
         }
-        Poll::Ready(Ok(written))
+        self.connection.watch_write(cx);
+        self.check_cut()?;
+        write(&self.connection, cx)?.map(Ok)
     }
 
     /// Whether the client has sent more than it may for now. It is not read then, so it can send no more: nothing of what
@@ -89,6 +76,12 @@ impl Guarded {
         }
         let now = Instant::now();
         self.incoming.get_or_insert_with(|| TokenBucket::new(INCOMING, now)).is_spent(now)
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.connection.let_go();
     }
 }
 
@@ -104,12 +97,14 @@ impl AsyncRead for Guarded {
             self.connection.throttle();
             Poll::Pending
         } else {
-            Pin::new(&mut self.stream).poll_read(cx, buf)
+            Pin::new(&mut self.half).poll_read(cx, buf)
         };
         if result.is_pending() {
             self.connection.watch_read(cx);
-            // It may have been ended before it was watched.
+            // It may have been ended before it was watched, or the kernel may take more of what waits: whoever sends
+            // beside the one who serves it counts on this one to go on with that.
             self.check_cut()?;
+            self.connection.pump()?;
             if self.connection.is_closing() {
                 return Poll::Ready(Ok(()));
             }
@@ -126,33 +121,27 @@ impl AsyncRead for Guarded {
 }
 
 impl AsyncWrite for Guarded {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.check_cut()?;
-        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.after_write(cx, result, |socket| socket.send(bytes))
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.check_cut()?;
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
-        self.after_write(cx, result, |socket| socket.send_vectored(parts))
+        self.attempt(cx, |connection, cx| connection.write(cx, parts))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check_cut()?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.attempt(cx, |connection, _| connection.flush())
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check_cut()?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.attempt(cx, Connection::shut_down)
     }
 }

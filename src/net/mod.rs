@@ -8,8 +8,10 @@ mod connections;
 mod deadlines;
 mod guarded;
 mod listener;
+mod outbox;
 mod seats;
 mod serve;
+mod writing;
 
 pub use body::BodyTooSlow;
 pub use connection::Connection;
@@ -17,5 +19,10 @@ pub use connections::{Connections, Owner};
 pub use deadlines::{Deadlines, Overdue};
 pub use guarded::Guarded;
 pub use listener::{GuardedListener, listen};
+pub use outbox::Witness;
 pub use seats::{NoSeat, Seat, Seats};
 pub use serve::{Stops, serve};
+pub use writing::Sent;
+
+#[cfg(test)]
+mod sharing_tests;

@@ -100,7 +100,7 @@ impl Door {
             }
             StatusCode::SWITCHING_PROTOCOLS => {
                 self.hub.admitted(address);
-                websocket.into_iter().for_each(|connection| link.carry(connection));
+                websocket.into_iter().for_each(|connection| link.begin_on(connection));
                 Ok(response)
             }
             // Not a handshake.

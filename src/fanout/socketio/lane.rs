@@ -10,13 +10,16 @@ use std::{
 
 use serde::Serialize;
 use socketioxide::{SendError, SocketError, TransportType, extract::SocketRef, socket::Socket};
+use tokio::time::Instant;
 
-use super::link::Link;
+use super::{frames, link::Link};
 use crate::{
     fanout::{Delivery, Lane, Parcel, PositionBeat, Resync},
-    net::Connection,
+    net::{Connection, Sent},
     telemetry::Transport,
 };
+
+const BATCH: &str = "batched_product_update";
 
 /// One socket. It holds the socket, and the socket never holds it, so that neither keeps the other alive.
 pub(super) struct SocketLane {
@@ -32,19 +35,32 @@ impl SocketLane {
         Self { socket, link, greeted }
     }
 
-    /// Does something with the WebSocket's connection; a session that polls has none, or not yet.
-    fn with_websocket<T>(&self, act: impl FnOnce(&Connection) -> T) -> Option<T> {
+    /// The WebSocket's connection; a session that polls has none, or not yet.
+    fn websocket(&self) -> Option<&Connection> {
         let carried = self.socket.transport_type() == TransportType::Websocket;
-        if carried { self.link.with_connection(act) } else { None }
+        self.link.connection().filter(|_| carried)
+    }
+
+    fn short_way(&self) -> Option<&Connection> {
+        self.link.short_way().filter(|_| self.socket.connected())
     }
 
     /// Whether anything queued to it now would only take memory.
     fn is_full(&self) -> bool {
-        self.with_websocket(Connection::is_full).unwrap_or_else(|| self.link.is_full())
+        self.websocket().map_or_else(|| self.link.is_full(), Connection::is_full)
     }
 
-    fn emit(&self, event: &'static str, payload: &(impl Serialize + ?Sized)) -> Delivery {
-        match self.socket.emit(event, payload) {
+    fn emit(&self, event: &'static str, payload: &impl Serialize) -> Delivery {
+        match (self.short_way(), serde_json::to_string(payload)) {
+            (Some(connection), Ok(json)) => {
+                sent(connection.send(&frames::event(event, &json), Instant::now()))
+            }
+            _ => self.hand_over(event, payload),
+        }
+    }
+
+    fn hand_over(&self, event: &'static str, payload: &(impl Serialize + ?Sized)) -> Delivery {
+        match self.link.hand_over(&self.socket, event, payload) {
             Ok(()) => Delivery::Sent,
             Err(SendError::Socket(SocketError::InternalChannelFull)) => Delivery::Full,
             Err(SendError::Socket(SocketError::Closed)) if !self.greeted.load(Ordering::Acquire) => {
@@ -73,21 +89,24 @@ impl Lane for SocketLane {
     }
 
     fn frame(&self, parcel: &Parcel, _complete: bool) -> Delivery {
-        let json = parcel.frame.json();
         if self.is_full() {
             return Delivery::Full;
         }
+        if let Some(connection) = self.short_way() {
+            let frame = parcel.websocket(|json| frames::event(BATCH, json));
+            return sent(connection.send(frame, parcel.flushed));
+        }
+        let json = parcel.frame.json();
         let bytes = json.get().len();
-        let noted = self.with_websocket(|connection| connection.expect_write(parcel.flushed, bytes));
-        let sent = self.emit("batched_product_update", json);
+        let noted =
+            self.websocket().map(|connection| (connection, connection.expect_write(parcel.flushed, bytes)));
+        let delivery = self.hand_over(BATCH, json);
         match noted {
-            None if sent == Delivery::Sent => self.link.queued(bytes),
-            Some(first) if sent != Delivery::Sent => {
-                self.with_websocket(|connection| connection.expect_none(first, bytes));
-            }
+            None if delivery == Delivery::Sent => self.link.queued(bytes),
+            Some((connection, first)) if delivery != Delivery::Sent => connection.expect_none(first, bytes),
             _ => {}
         }
-        sent
+        delivery
     }
 
     fn resync(&self, resync: &Resync, _complete: bool) -> Delivery {
@@ -101,7 +120,7 @@ impl Lane for SocketLane {
     }
 
     fn is_flushed(&self) -> bool {
-        !self.with_websocket(Connection::owes_write).unwrap_or(false)
+        !self.websocket().is_some_and(Connection::owes_write)
     }
 
     fn close(&self) {
@@ -114,6 +133,14 @@ impl Lane for SocketLane {
 
     fn is_gone(&self) -> bool {
         self.greeted.load(Ordering::Acquire) && !(self.socket.connected() && self.is_known())
+    }
+}
+
+fn sent(sent: Sent) -> Delivery {
+    match sent {
+        Sent::Taken => Delivery::Sent,
+        Sent::Full => Delivery::Full,
+        Sent::Gone => Delivery::Gone,
     }
 }
 

@@ -120,7 +120,7 @@ impl FromMessageParts<LocalAdapter> for Permit {
                     product_id: None,
                 };
                 // A client that sends this much may well not read; then it is not told.
-                let _told = socket.emit("error", &refusal);
+                let _told = session.link.hand_over(socket, "error", &refusal);
                 let Ok(ack) = AckSender::from_message_parts(socket, value, ack_id);
                 let _acknowledged = ack.send(&LeaveAck { ok: false, code: Some(Code::RateLimited) });
             }

@@ -5,22 +5,28 @@
 
 use std::sync::{
     Arc, OnceLock, Weak,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
+use serde::Serialize;
+use socketioxide::{SendError, socket::Socket};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::limits::Limits;
-use crate::net::{Connection, Seat};
+use super::{
+    frames::{self, Written},
+    limits::Limits,
+};
+use crate::net::{Connection, Seat, Witness};
 
 /// One session's way to its client.
 #[derive(Debug)]
 pub(super) struct Link {
     /// The WebSocket's.
-    connection: Mutex<Option<Connection>>,
+    connection: OnceLock<Connection>,
+    events: Events,
     ended: CancellationToken,
     /// Where requests find it, and under which session id.
     listed: OnceLock<(Arc<Links>, String)>,
@@ -41,7 +47,8 @@ pub(super) struct Links(DashMap<String, Weak<Link>>);
 impl Link {
     pub(super) fn new(seat: Option<Seat>) -> Arc<Self> {
         Arc::new(Self {
-            connection: Mutex::default(),
+            connection: OnceLock::new(),
+            events: Events::default(),
             ended: CancellationToken::new(),
             listed: OnceLock::new(),
             seat: Mutex::new(seat),
@@ -92,33 +99,58 @@ impl Link {
 
     /// The session's WebSocket is on this connection from here on.
     pub(super) fn carry(&self, connection: Connection) {
-        *self.connection.lock() = Some(connection.clone());
+        let connection = self.connection.get_or_init(|| connection);
         // Asked after it is stored: either this finds the end, or the end finds the connection.
         if self.is_ended() {
             connection.close();
         }
     }
 
-    /// Whether a WebSocket carries it, or is about to.
-    pub(super) fn is_carried(&self) -> bool {
-        self.connection.lock().is_some()
+    /// The same for a session that begins on it, and lives on nothing else: events may take the short way.
+    pub(super) fn begin_on(self: &Arc<Self>, connection: Connection) {
+        connection.share(Arc::clone(self) as Arc<dyn Witness>);
+        self.carry(connection);
     }
 
-    /// Does something with the connection that carries it, if one does.
-    pub(super) fn with_connection<T>(&self, act: impl FnOnce(&Connection) -> T) -> Option<T> {
-        self.connection.lock().as_ref().map(act)
+    /// Whether a WebSocket carries it, or is about to.
+    pub(super) fn is_carried(&self) -> bool {
+        self.connection.get().is_some()
+    }
+
+    /// The connection that carries it, if one does.
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.connection.get()
+    }
+
+    /// The short way: the connection, while every event that was handed to the library has left by it.
+    pub(super) fn short_way(&self) -> Option<&Connection> {
+        self.connection().filter(|_| self.events.are_written())
+    }
+
+    /// Hands an event to the library. Every event goes through here or the short way, or order is lost.
+    pub(super) fn hand_over(
+        &self,
+        socket: &Socket,
+        event: &'static str,
+        payload: &(impl Serialize + ?Sized),
+    ) -> Result<(), SendError> {
+        // Before: the library may write it before this comes back.
+        self.events.handed.fetch_add(1, Ordering::AcqRel);
+        socket.emit(event, payload).inspect_err(|_| {
+            self.events.handed.fetch_sub(1, Ordering::AcqRel);
+        })
     }
 
     /// Ends the session: a WebSocket after what is being written, a poll with its next request.
     pub(super) fn close(&self) {
         self.end();
-        self.with_connection(Connection::close);
+        self.connection().into_iter().for_each(Connection::close);
     }
 
     /// Ends the session at once, also if its client reads nothing.
     pub(super) fn cut(&self) {
         self.end();
-        self.with_connection(Connection::cut);
+        self.connection().into_iter().for_each(Connection::cut);
     }
 
     fn end(&self) {
@@ -133,6 +165,40 @@ impl Link {
 
     pub(super) async fn ended(&self) {
         self.ended.cancelled().await;
+    }
+}
+
+/// Events that the library was handed, and those of them that it has written.
+///
+/// The library queues what it is handed and writes it from a task of its own: a wake-up, a string and two copies for each.
+/// The short way writes one shared frame to every connection instead. Both keep their order because the short way is taken
+/// only when nothing is left on the long one.
+#[derive(Debug, Default)]
+struct Events {
+    handed: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Events {
+    /// The short way is closed for good.
+    const CLOSED: u64 = u64::MAX;
+
+    /// At least one: the greeting comes first.
+    fn are_written(&self) -> bool {
+        let written = self.written.load(Ordering::Acquire);
+        written > 0 && written == self.handed.load(Ordering::Acquire)
+    }
+}
+
+impl Witness for Link {
+    fn wrote(&self, bytes: &[u8]) {
+        let written = self.events.written.load(Ordering::Relaxed);
+        let written = match frames::look(bytes) {
+            Some(Written { events, closes: false }) if written != Events::CLOSED => written + events,
+            // Nothing goes behind the frame that ends a connection, or into the middle of one.
+            _ => Events::CLOSED,
+        };
+        self.events.written.store(written, Ordering::Release);
     }
 }
 

@@ -6,6 +6,7 @@
 //! handler serves every event (one boxed handler a connection instead of one an event).
 
 mod door;
+mod frames;
 mod lane;
 mod limits;
 mod link;
@@ -152,7 +153,7 @@ async fn greet(socket: SocketRef, Extension(session): Extension<Arc<Session>>) {
         server_time: session.hub.index().log_time(),
         features: FEATURES,
     };
-    if let Err(error) = socket.emit("connected", &connected) {
+    if let Err(error) = session.link.hand_over(&socket, "connected", &connected) {
         tracing::debug!(%error, "a client went before it was greeted");
         // Then the library's disconnect handler may have run before there was a subscriber to let go.
         session.leave();

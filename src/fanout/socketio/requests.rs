@@ -166,7 +166,7 @@ impl Request {
 
     /// `ping`.
     pub(super) fn pong(self) {
-        if let Err(error) = self.socket.emit("pong", &Nothing()) {
+        if let Err(error) = self.session.link.hand_over(&self.socket, "pong", &Nothing()) {
             tracing::debug!(%error, "a pong was not queued");
         }
     }
@@ -204,7 +204,7 @@ impl Request {
             return;
         }
         let refusal = Refusal { message: code.message(), code, product_id };
-        if let Err(error) = self.socket.emit("error", &refusal) {
+        if let Err(error) = self.session.link.hand_over(&self.socket, "error", &refusal) {
             tracing::debug!(%error, "a refusal was not queued");
         }
     }
