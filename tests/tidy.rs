@@ -159,7 +159,7 @@ fn the_build_is_as_strict_as_it_was() {
     );
     // A panic is caught where it happens: of a vital task it ends the process by way of a drain, else it ends a request.
     assert!(!own.contains("panic = "), "unwinding is part of the design");
-    for path in ["Cargo.toml", "tests/proof/Cargo.toml"] {
+    for path in ["Cargo.toml", "benches/load/Cargo.toml", "tests/proof/Cargo.toml"] {
         assert!(manifest(path).contains("[lints]\nworkspace = true"), "{path}");
     }
     // Parsers of older protocols and of MessagePack, where the known holes of the library were.
