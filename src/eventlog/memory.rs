@@ -11,11 +11,13 @@ use super::{
     Append, AppendError, Appended, EventLog, Head, InputGap, LeaseToken, LogError, NewEvent, RequestClaim,
     Tail, Tailed,
     claims::{Claim, Claims},
-    snapshots::{Crossed, FIRED_MAX, Fired, MemorySnapshots, Observed, Sightings, Tally, compare, cross},
+    snapshots::{
+        Changes, Crossed, FIRED_MAX, Fired, MemorySnapshots, Observed, Sightings, Tally, compare, cross,
+    },
 };
 use crate::{
     clock::Clock,
-    model::{Entry, Epoch, LogTime, MessageDigest, Position, ProductId},
+    model::{Entry, Epoch, Event, LogTime, MessageDigest, Position, ProductId},
 };
 
 /// How much the log keeps. Whatever bound is met first, the oldest entries go.
@@ -121,6 +123,7 @@ impl EventLog for MemoryLog {
     async fn append_gap(&self, gap: InputGap) -> Result<Position, AppendError> {
         let mut state = self.shared.state.lock();
         let now = self.shared.clock.now();
+        state.snapshots.end_streaks();
         let (at, log_time) = state.next(self.shared.epoch, now);
         state.push(Place::InputGap { at, log_time, product_ids: gap.product_ids });
         state.trim(&self.shared.config, now);
@@ -134,11 +137,6 @@ impl EventLog for MemoryLog {
 
     async fn fire_sales(&self, _lease: Option<LeaseToken>) -> Result<Fired, AppendError> {
         Ok(self.shared.fire_sales())
-    }
-
-    async fn forget_seen(&self) -> Result<(), AppendError> {
-        self.shared.state.lock().snapshots.forget_seen();
-        Ok(())
     }
 
     async fn head(&self) -> Result<Head, LogError> {
@@ -170,7 +168,7 @@ impl Shared {
             return Ok(first);
         }
         let digest = append.message.and_then(|message| message.heard).and_then(|heard| heard.digest);
-        Ok(self.take(&mut state, now, append.request, append.events, digest))
+        Ok(self.take(&mut state, now, append.request, append.events, Vec::new(), digest))
     }
 
     fn observe(&self, sightings: &Sightings) -> Result<Observed, AppendError> {
@@ -180,12 +178,14 @@ impl Shared {
         if let Some(appended) = self.first_answer(&state, sightings.request)? {
             return Ok(Observed { appended, tally: Tally::default() });
         }
-        let mut changes = compare(&sightings.sightings, sightings.now, |key| state.snapshots.get(key));
-        let events = changes.behind(&sightings.events);
-        let appended = self.take(&mut state, now, sightings.request, events, None);
-        state.snapshots.keep(changes.snapshots);
-        state.snapshots.plan(changes.planned, now);
-        Ok(Observed { appended, tally: changes.tally })
+        let Changes { events: told, snapshots, planned, tally } =
+            compare(&sightings.sightings, sightings.now, |key| state.snapshots.get(key));
+        let events = sightings.events.clone();
+        let appended = self.take(&mut state, now, sightings.request, events, told, None);
+        let n = state.n;
+        state.snapshots.keep(snapshots, n);
+        state.snapshots.plan(planned, now);
+        Ok(Observed { appended, tally })
     }
 
     fn fire_sales(&self) -> Fired {
@@ -195,10 +195,10 @@ impl Shared {
         if due.is_empty() {
             return Fired { waiting: state.snapshots.waiting(), ..Fired::default() };
         }
-        let Crossed { events, snapshots } = cross(&due, |key| state.snapshots.get(key));
-        let events = events.into_iter().map(|event| NewEvent { event, claim: None }).collect();
-        let told = self.take(&mut state, now, None, events, None).accepted;
-        state.snapshots.keep(snapshots);
+        let Crossed { events, snapshots } = cross(&due, |key| state.snapshots.get(key).snapshot);
+        let told = self.take(&mut state, now, None, Vec::new(), events, None).accepted;
+        let n = state.n;
+        state.snapshots.keep(snapshots, n);
         due.iter().for_each(|(boundary, _)| state.snapshots.forget(boundary));
         Fired { fired: due.len(), told, waiting: state.snapshots.waiting() }
     }
@@ -222,18 +222,21 @@ impl Shared {
         }
     }
 
-    /// Takes the events whose claims are not known, and keeps the claims.
+    /// Takes the events whose claims are not known, and keeps the claims. `told`: what this log found out itself.
     fn take(
         &self,
         state: &mut State,
         now: LogTime,
         request: Option<RequestClaim>,
         events: Vec<NewEvent>,
+        told: Vec<Event>,
         mut digest: Option<MessageDigest>,
     ) -> Appended {
         let mut answer =
             Appended { accepted: 0, duplicates: 0, cursor: self.epoch.at(state.n), repeated: false };
-        for new in events {
+        let others = events.len();
+        let told = told.into_iter().map(|event| NewEvent { event, claim: None });
+        for (i, new) in events.into_iter().chain(told).enumerate() {
             answer.cursor = match new.claim.and_then(|key| state.claims.get(&key)) {
                 Some(Claim::Event { n }) => {
                     answer.duplicates += 1;
@@ -242,6 +245,11 @@ impl Shared {
                 _ => {
                     answer.accepted += 1;
                     let (at, log_time) = state.next(self.epoch, now);
+                    if i < others {
+                        state.snapshots.end_streak(&new.event.product_id);
+                    } else {
+                        state.snapshots.go_on(&new.event.product_id, at.n);
+                    }
                     let entry = Entry { at, log_time, event: new.event, message: digest.take() };
                     state.push(Place::Entry(Arc::new(entry)));
                     if let Some(key) = new.claim {

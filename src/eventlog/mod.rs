@@ -29,7 +29,8 @@ use crate::model::{Entry, Event, LogTime, MessageDigest, Position, ProductId};
 /// - **Claims.** An event or request whose claim is known is not appended again; the first answer is returned.
 ///   A claim is only ever visible together with the events it stands for.
 /// - **Snapshots.** What was seen of a product changes in one step with the entries that tell of it: a failed append
-///   leaves it as it was, and every pod compares with the same one. What was seen in another epoch is void.
+///   leaves it as it was, and every pod compares with the same one. What was seen in another epoch is void, and what was
+///   seen before somebody else spoke of the product, or a gap that may be about it: clients may know of something newer.
 /// - **Epochs.** If history is lost the log starts a new epoch and never continues an old one. A tail says so.
 #[async_trait]
 pub trait EventLog: fmt::Debug + Send + Sync + 'static {
@@ -47,11 +48,6 @@ pub trait EventLog: fmt::Debug + Send + Sync + 'static {
     /// Appends what the sale boundaries say that have come, the first ones if there are many, each of them once. `lease`:
     /// under which this is done, where pods share the log. May be dropped at any await.
     async fn fire_sales(&self, lease: Option<LeaseToken>) -> Result<Fired, AppendError>;
-
-    /// Forgets what products looked like. To be done before clients are told to refetch because sightings were lost: they
-    /// may then know of a state that nobody compared, and a product that goes back from it would seem unchanged. Doing it
-    /// in vain costs old values, and no more.
-    async fn forget_seen(&self) -> Result<(), AppendError>;
 
     /// Where the log stands now. Cancel safe.
     async fn head(&self) -> Result<Head, LogError>;

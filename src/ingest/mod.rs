@@ -135,11 +135,6 @@ impl Gate {
         Ok(self.log.append_gap(gap).await?)
     }
 
-    /// Forgets what products looked like; see [`EventLog::forget_seen`].
-    pub async fn forget_seen(&self) -> Result<(), Refused> {
-        Ok(self.log.forget_seen().await?)
-    }
-
     /// Where the log stands.
     pub async fn head(&self) -> Result<Head, LogError> {
         self.log.head().await

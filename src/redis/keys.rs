@@ -61,6 +61,11 @@ impl Keys {
         self.own("snapshots")
     }
 
+    /// Since when products have been told of by what was seen of them alone: a hash that expires.
+    pub fn streaks(&self) -> String {
+        self.own("streaks")
+    }
+
     /// When sales begin and end: a sorted set.
     pub fn sales(&self) -> String {
         self.own("sales")

@@ -100,10 +100,6 @@ impl EventLog for Shared {
         self.0.log.fire_sales(lease).await
     }
 
-    async fn forget_seen(&self) -> Result<(), AppendError> {
-        self.0.log.forget_seen().await
-    }
-
     async fn head(&self) -> Result<Head, LogError> {
         if self.0.has(Trouble::Unavailable) { Err(LogError) } else { self.0.log.head().await }
     }

@@ -4,10 +4,12 @@
 -- comes first (lease, claims, the first XADD; a new epoch may begin before, which loses nothing), and the claims last: a claim without its event would answer the
 -- publisher's retry with "duplicate" and lose the event.
 --
--- Before it stand epoch.lua and, where products were observed, seen.lua with two functions; otherwise those are nil.
+-- Before it stand epoch.lua and, where products were observed, seen.lua with two functions and from which event on they
+-- tell what was seen; otherwise those are nil.
 --
--- KEYS[3]  the lease; KEYS[4]: what its holder appended last; KEYS[5..]: the request's claim if there is one, then those
---          of the events that have one
+-- KEYS[3]  the lease; KEYS[4]: what its holder appended last; KEYS[5]: streaks, a hash: since which n a product has been
+--          told of by what was seen of it alone, a dash, and the last n that did; KEYS[6..]: the request's claim if there
+--          is one, then those of the events that have one
 -- ARGV     1 a name for a new epoch      2 the lease token that must hold, or ''     3 the holder's count, or ''
 --          4 entries kept at most        5 milliseconds a claim lives                6 channel for invalidations
 --          7 channel to mirror to, or '' 8 digest of the request's body, or ''       9 digest of the message, or ''
@@ -15,6 +17,7 @@
 -- Returns  'fenced' | 'key_reused' | 'inconsistent' and the epoch | ('taken' or 'repeated'), accepted, duplicates, cursor of the
 --          last event, lineage
 local lease, token, count = KEYS[3], ARGV[2], ARGV[3]
+local streaks = KEYS[5]
 local max_len, claim_ttl_ms = ARGV[4], ARGV[5]
 local invalidation_channel, mirror_channel = ARGV[6], ARGV[7]
 local body_digest, message_digest = ARGV[8], ARGV[9]
@@ -30,7 +33,7 @@ if count ~= '' then
   end
 end
 
-local next_key = 5
+local next_key = 6
 local function claim_key()
   next_key = next_key + 1
   return KEYS[next_key - 1]
@@ -54,6 +57,7 @@ if changed then return changed end
 
 local accepted, duplicates, cursor = 0, 0, ''
 local claimed, rewritten, notices = {}, {}, {}
+local others, told = {}, {}
 for i = 1, tonumber(ARGV[10]) do
   local arg = 10 + (i - 1) * 5
   local kind, product, data, timestamp = ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4]
@@ -81,12 +85,22 @@ for i = 1, tonumber(ARGV[10]) do
     now = now + 1
     cursor = at.epoch .. '.' .. digits(at.n)
     if claim then claimed[claim] = cursor end
+    local whose = told_from and i >= told_from and told or others
+    whose[#whose + 1] = product
     notices[#notices + 1] = { kind = kind, product = product, data = data, timestamp = timestamp, cursor = cursor }
   end
 end
 redis.call('HSET', meta, 'n', digits(at.n), 'time', digits(at.time))
 if cursor == '' then cursor = at.epoch .. '.' .. digits(at.n) end
-if keep_seen then keep_seen(at.epoch) end
+
+-- Whoever else speaks of a product ends its streak. A gap may be about any, and ends all; so do more than fit in a command.
+-- It is refused if the key is of another kind; then nobody can compare with it either.
+if notices[1] and notices[1].kind == 'gap' or #others > 1000 then
+  redis.pcall('UNLINK', streaks)
+elseif #others > 0 then
+  redis.pcall('HDEL', streaks, unpack(others))
+end
+if keep_seen then keep_seen(at.epoch, at.n, told) end
 
 -- Every value is plain: ids, types, cursors and times need no escaping, data is JSON already.
 for _, event in ipairs(notices) do

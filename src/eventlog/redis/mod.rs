@@ -162,13 +162,6 @@ impl<S: SnapshotStore> EventLog for SharedLog<S> {
         self.fire_due(lease).await
     }
 
-    async fn forget_seen(&self) -> Result<(), AppendError> {
-        match timeout(Self::ASK_TIMEOUT, self.store.forget_seen()).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(unavailable()),
-        }
-    }
-
     async fn head(&self) -> Result<Head, LogError> {
         match timeout(Self::ASK_TIMEOUT, self.store.head()).await {
             Ok(Ok(standing)) => Ok(Head { position: standing.head, log_time: standing.log_time }),

@@ -12,9 +12,11 @@ use super::{
 use crate::{
     eventlog::{
         Append, AppendError, LeaseToken, Message, NewEvent,
-        snapshots::{Fired, Observed, Sightings, Snapshot, SnapshotKey, Tally, compare, cross},
+        snapshots::{
+            Fired, Last, Next, Observed, Sightings, Snapshot, SnapshotKey, Streak, Tally, compare, cross,
+        },
     },
-    model::Epoch,
+    model::{Epoch, Event},
 };
 
 /// Tries until it is given up. Of those who try at once, in each round at least one gets through.
@@ -30,22 +32,22 @@ impl<S: SnapshotStore> SharedLog<S> {
                 Append { request: sightings.request, events: sightings.events.clone(), message: None };
             let mut writes = SeenWrites::question(&keys);
             for _ in 0..ROUNDS_MAX {
-                let (epoch, stored) = match self.store.append_seen(&append, &writes).await {
+                let (epoch, stands) = match self.store.append_seen(&append, &writes).await {
                     Ok(Stands::Taken(taken)) => return Ok(taken),
-                    Ok(Stands::Otherwise { epoch, stored }) => (epoch, stored),
+                    Ok(Stands::Otherwise { epoch, stands }) => (epoch, stands),
                     Err(StoreError::Inconsistent(Some(epoch))) => {
                         self.store.renew(epoch).await?;
                         continue;
                     }
                     Err(error) => return Err(error),
                 };
-                let mut changes =
-                    compare(&sightings.sightings, sightings.now, last(Some(epoch), &keys, &stored));
+                let changes = compare(&sightings.sightings, sightings.now, last(Some(epoch), &keys, &stands));
                 tally = changes.tally;
-                append.events = changes.behind(&sightings.events);
+                append.events = sightings.events.iter().cloned().chain(told(changes.events)).collect();
                 writes = SeenWrites {
                     epoch: Some(epoch),
-                    snapshots: expecting(&keys, stored, &changes.snapshots),
+                    others: sightings.events.len(),
+                    snapshots: expecting(&keys, stands, &changes.snapshots),
                     boundaries: changes.planned.into_iter().map(BoundaryWrite::plan).collect(),
                 };
             }
@@ -65,14 +67,17 @@ impl<S: SnapshotStore> SharedLog<S> {
         }
         let boundaries = due.iter().map(BoundaryWrite::done).collect();
         // One that cannot be read is done with as well, or it would stand before all others for ever.
-        let read = |due: DueBoundary| Some(((due.boundary()?, due.at_ms), due.stored));
-        let (due, stored): (Vec<_>, Vec<_>) = due.into_iter().filter_map(read).unzip();
+        let read = |due: DueBoundary| Some(((due.boundary()?, due.at_ms), due.stands));
+        let (due, stands): (Vec<_>, Vec<_>) = due.into_iter().filter_map(read).unzip();
         let keys: Vec<_> = due.iter().map(|(boundary, _)| boundary.key.clone()).collect();
-        let crossed = cross(&due, last(epoch, &keys, &stored));
-        let fired = SeenWrites { epoch, snapshots: expecting(&keys, stored, &crossed.snapshots), boundaries };
+        let crossed = {
+            let last = last(epoch, &keys, &stands);
+            cross(&due, |key| last(key).snapshot)
+        };
+        let snapshots = expecting(&keys, stands, &crossed.snapshots);
+        let fired = SeenWrites { epoch, others: 0, snapshots, boundaries };
         let message = lease.map(|lease| Message { lease, heard: None, from_mirror: false });
-        let events = crossed.events.into_iter().map(|event| NewEvent { event, claim: None }).collect();
-        let append = Append { request: None, events, message };
+        let append = Append { request: None, events: told(crossed.events).collect(), message };
         let step = async {
             match self.store.append_seen(&append, &fired).await? {
                 Stands::Taken(taken) => Ok(taken),
@@ -95,34 +100,36 @@ fn keys(sightings: &Sightings) -> Vec<SnapshotKey> {
 }
 
 /// What was seen last, from what stands.
-fn last(
-    epoch: Option<Epoch>,
-    keys: &[SnapshotKey],
-    stored: &[Option<Box<str>>],
-) -> impl Fn(&SnapshotKey) -> Snapshot {
-    let known = |(key, stored): (&SnapshotKey, &Option<Box<str>>)| {
-        Some((key.clone(), read(epoch, stored.as_deref()?)))
-    };
-    let known: HashMap<_, _> = keys.iter().zip(stored).filter_map(known).collect();
+fn last(epoch: Option<Epoch>, keys: &[SnapshotKey], stands: &[Box<str>]) -> impl Fn(&SnapshotKey) -> Last {
+    let known = keys.iter().zip(stands).map(|(key, stands)| (key.clone(), recall(epoch, stands)));
+    let known: HashMap<_, _> = known.collect();
     move |key| known.get(key).cloned().unwrap_or_default()
 }
 
-/// What was seen in another epoch is void: clients refetched since, and may know of something newer that was lost here.
-fn read(epoch: Option<Epoch>, stored: &str) -> Snapshot {
-    let (seen_in, text) = stored.split_once(' ').unwrap_or_default();
-    let snapshot = Snapshot::from_text(text);
-    if epoch.is_some_and(|epoch| epoch.to_string() == seen_in) { snapshot } else { snapshot.without_look() }
+/// Reads what stands: the product's streak, and what was seen: in which epoch, with the entry at which `n`, and how it looked.
+/// In another epoch no streak goes on: clients refetched since, and may know of something newer that was lost here.
+fn recall(epoch: Option<Epoch>, stands: &str) -> Last {
+    let mut parts = stands.splitn(4, ' ');
+    let [streak, seen_in, n, text] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+    let here = epoch.is_some_and(|epoch| epoch.to_string() == seen_in);
+    let streak = Streak::parse(streak).filter(|_| here);
+    Last::recall(Snapshot::from_text(text), n.parse().unwrap_or(0), streak)
+}
+
+fn told(events: Vec<Event>) -> impl Iterator<Item = NewEvent> {
+    events.into_iter().map(|event| NewEvent { event, claim: None })
 }
 
 fn expecting(
     keys: &[SnapshotKey],
-    stored: Vec<Option<Box<str>>>,
-    next: &HashMap<SnapshotKey, Snapshot>,
+    stands: Vec<Box<str>>,
+    next: &HashMap<SnapshotKey, Next>,
 ) -> Vec<SnapshotWrite> {
-    let write = |(key, expected): (&SnapshotKey, Option<Box<str>>)| SnapshotWrite {
+    let write = |(key, expected): (&SnapshotKey, Box<str>)| SnapshotWrite {
         key: key.clone(),
         expected,
-        next: next.get(key).map(|snapshot| snapshot.to_text().into()),
+        next: next.get(key).map(|next| next.snapshot.to_text().into()),
+        told: next.get(key).is_some_and(|next| next.told),
     };
-    keys.iter().zip(stored).map(write).collect()
+    keys.iter().zip(stands).map(write).collect()
 }

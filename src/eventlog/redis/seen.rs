@@ -27,9 +27,6 @@ pub trait SnapshotStore: Store {
 
     /// The sale boundaries that have come, the first ones. Changes nothing.
     async fn due(&self) -> Result<Due, StoreError>;
-
-    /// Forgets every snapshot.
-    async fn forget_seen(&self) -> Result<(), StoreError>;
 }
 
 /// What an append was computed from, and what is to be kept with it.
@@ -37,6 +34,8 @@ pub trait SnapshotStore: Store {
 pub struct SeenWrites {
     /// The epoch that must stand. `None`: the question what does.
     pub epoch: Option<Epoch>,
+    /// Events in front that others told; those behind them tell what was seen.
+    pub others: usize,
     /// The snapshots, each with what must stand.
     pub snapshots: Vec<SnapshotWrite>,
     /// The boundaries.
@@ -48,10 +47,12 @@ pub struct SeenWrites {
 pub struct SnapshotWrite {
     /// Whose.
     pub key: SnapshotKey,
-    /// What must stand, as it was told.
-    pub expected: Option<Box<str>>,
+    /// What must stand of the product, as it was told.
+    pub expected: Box<str>,
     /// What is kept from here on. `None`: the same.
     pub next: Option<Box<str>>,
+    /// An event of this append tells it.
+    pub told: bool,
 }
 
 /// One boundary.
@@ -74,8 +75,8 @@ pub enum Stands {
     Otherwise {
         /// The epoch.
         epoch: Epoch,
-        /// What stands of each snapshot, in the order asked.
-        stored: Vec<Option<Box<str>>>,
+        /// What stands of each product, in the order asked.
+        stands: Vec<Box<str>>,
     },
 }
 
@@ -97,28 +98,34 @@ pub struct DueBoundary {
     pub name: Box<str>,
     /// Its instant.
     pub at_ms: i64,
-    /// What was seen of its product last.
-    pub stored: Option<Box<str>>,
+    /// What stands of its product.
+    pub stands: Box<str>,
 }
 
 impl SeenWrites {
     /// The question what stands of these. A known claim is answered at once.
     pub(super) fn question(keys: &[SnapshotKey]) -> Self {
-        let write = |key: &SnapshotKey| SnapshotWrite { key: key.clone(), expected: None, next: None };
-        Self { epoch: None, snapshots: keys.iter().map(write).collect(), boundaries: Vec::new() }
+        let write = |key: &SnapshotKey| SnapshotWrite {
+            key: key.clone(),
+            expected: Box::default(),
+            next: None,
+            told: false,
+        };
+        Self { epoch: None, others: 0, snapshots: keys.iter().map(write).collect(), boundaries: Vec::new() }
     }
 
     fn args(&self) -> Vec<String> {
-        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let mut args = vec![
             self.epoch.map(|epoch| epoch.to_string()).unwrap_or_default(),
             SNAPSHOTS_MAX.to_string(),
             SNAPSHOTS_LIVE.as_millis().to_string(),
             BOUNDARIES_MAX.to_string(),
+            self.others.to_string(),
             self.snapshots.len().to_string(),
         ];
-        for SnapshotWrite { key, expected, next } in &self.snapshots {
-            args.extend([key.to_string(), text(expected.as_deref()), text(next.as_deref())]);
+        for SnapshotWrite { key, expected, next, told } in &self.snapshots {
+            let next = next.as_deref().unwrap_or_default().to_owned();
+            args.extend([key.to_string(), expected.to_string(), next, flag(*told)]);
         }
         args.push(self.boundaries.len().to_string());
         for BoundaryWrite { name, expected_ms, at_ms } in &self.boundaries {
@@ -131,6 +138,10 @@ impl SeenWrites {
 /// How long snapshots are kept while no product is seen. They have a time to live, so that under a `volatile-` policy a
 /// Redis that is short of memory lets them go first; without them products are told without old values. Boundaries have none.
 const SNAPSHOTS_LIVE: Duration = Duration::from_secs(30 * 86_400);
+
+fn flag(set: bool) -> String {
+    if set { "1".to_owned() } else { String::new() }
+}
 
 fn millis(at_ms: Option<i64>) -> String {
     at_ms.map(|at_ms| at_ms.to_string()).unwrap_or_default()
@@ -169,36 +180,27 @@ impl SnapshotStore for RedisStore {
     }
 
     async fn due(&self) -> Result<Due, StoreError> {
-        let keys = vec![self.keys.meta(), self.keys.snapshots(), self.keys.sales()];
+        let keys = vec![self.keys.meta(), self.keys.snapshots(), self.keys.sales(), self.keys.streaks()];
         let call = Call { keys, args: vec![FIRED_MAX.to_string()] };
         let returned = self.ask(&self.due, &call).await?;
         read_due(&returned).ok_or(UNREADABLE)
-    }
-
-    async fn forget_seen(&self) -> Result<(), StoreError> {
-        self.unlink(self.keys.snapshots()).await
     }
 }
 
 const UNREADABLE: StoreError = StoreError::Refused(Refusal::Other);
 
 fn read_stands(returned: &[String]) -> Option<Stands> {
-    let (epoch, stored) = returned.split_first()?;
-    Some(Stands::Otherwise {
-        epoch: read_epoch(epoch)?,
-        stored: stored.iter().map(|text| kept(text)).collect(),
-    })
+    let (epoch, stands) = returned.split_first()?;
+    let stands = stands.iter().map(|text| text.as_str().into()).collect();
+    Some(Stands::Otherwise { epoch: read_epoch(epoch)?, stands })
 }
 
 fn read_due(returned: &[String]) -> Option<Due> {
     let [epoch, waiting, due @ ..] = returned else { return None };
     let due = due.chunks_exact(3).map(|each| {
-        let [name, at_ms, stored] = each else { return None };
-        Some(DueBoundary { name: name.as_str().into(), at_ms: at_ms.parse().ok()?, stored: kept(stored) })
+        let [name, at_ms, stands] = each else { return None };
+        let (name, stands) = (name.as_str().into(), stands.as_str().into());
+        Some(DueBoundary { name, at_ms: at_ms.parse().ok()?, stands })
     });
     Some(Due { epoch: read_epoch(epoch), due: due.collect::<Option<_>>()?, waiting: waiting.parse().ok()? })
-}
-
-fn kept(text: &str) -> Option<Box<str>> {
-    Some(text).filter(|text| !text.is_empty()).map(Into::into)
 }

@@ -85,11 +85,19 @@ pub enum Unfit {
     NoClient(String),
 }
 
-/// Before append.lua and head.lua stands what they share.
-const APPEND: &str =
-    concat!(include_str!("epoch.lua"), "local what_changed, keep_seen\n", include_str!("append.lua"));
-const APPEND_SEEN: &str =
-    concat!(include_str!("epoch.lua"), include_str!("seen.lua"), include_str!("append.lua"));
+/// Before each stands what it shares with others.
+const APPEND: &str = concat!(
+    include_str!("epoch.lua"),
+    "local what_changed, keep_seen, told_from\n",
+    include_str!("append.lua")
+);
+const APPEND_SEEN: &str = concat!(
+    include_str!("epoch.lua"),
+    include_str!("stands.lua"),
+    include_str!("seen.lua"),
+    include_str!("append.lua")
+);
+const DUE: &str = concat!(include_str!("stands.lua"), include_str!("due.lua"));
 const HEAD: &str = concat!(include_str!("epoch.lua"), include_str!("head.lua"));
 
 impl RedisStore {
@@ -113,7 +121,7 @@ impl RedisStore {
             append: Script::new(APPEND),
             append_seen: Script::new(APPEND_SEEN),
             head: Script::new(HEAD),
-            due: Script::new(include_str!("due.lua")),
+            due: Script::new(DUE),
             told: Mutex::default(),
         })
     }
@@ -202,14 +210,6 @@ impl RedisStore {
         script.run(commands, Self::TIMEOUT, call).await.map_err(|error| self.error(&error))
     }
 
-    /// Removes a key.
-    pub(super) async fn unlink(&self, key: String) -> Result<(), StoreError> {
-        let commands = self.connected(&self.commands)?.with_options(&once(Self::TIMEOUT));
-        let command = CustomCommand::new_static("UNLINK", self.slot(), false);
-        let unlinked: Result<Value, _> = commands.custom(command, vec![key]).await;
-        unlinked.map(|_| ()).map_err(|error| self.error(&error))
-    }
-
     async fn run_head(&self, condemned: Option<Epoch>) -> Result<Standing, StoreError> {
         let args = vec![
             Epoch::from_random(rand::random()).to_string(),
@@ -245,7 +245,8 @@ impl RedisStore {
 
     /// The keys that every append touches.
     fn append_keys(&self) -> Vec<String> {
-        vec![self.keys.log(), self.keys.meta(), self.keys.lease(), self.keys.lease_meta()]
+        let keys = &self.keys;
+        vec![keys.log(), keys.meta(), keys.lease(), keys.lease_meta(), keys.streaks()]
     }
 
     /// The arguments that every append begins with.

@@ -2,6 +2,7 @@
 
 use super::{
     snapshot::{Look, Shown, Snapshot, SnapshotKey},
+    streak::Last,
     wording::Wording,
 };
 use crate::model::{Event, LogTime, ObservedAction, ObservedProduct};
@@ -26,9 +27,11 @@ const AHEAD_SECS_MAX: i64 = 300;
 ///
 /// - Older by the shop's own time than what was seen last: [`Difference::Outdated`]. Times may be of whole seconds, so the
 ///   same time is not older.
-/// - Where nobody knows what it looked like: a `product_update` with the new values, never nothing.
+/// - Where nobody knows what it looked like: a `product_update` with the new values, never nothing. The same where it looks as
+///   it did, but something was said of it since.
 /// - Of a hidden product nothing is told but its id.
-pub fn diff(last: &Snapshot, product: &ObservedProduct, now: LogTime) -> Difference {
+pub fn diff(last: &Last, product: &ObservedProduct, now: LogTime) -> Difference {
+    let Last { snapshot: last, stands } = last;
     let updated_at = product.updated_at.filter(|at| *at <= now.plus_secs(AHEAD_SECS_MAX));
     if updated_at.zip(last.updated_at).is_some_and(|(this, newest)| this < newest) {
         return Difference::Outdated;
@@ -38,18 +41,21 @@ pub fn diff(last: &Snapshot, product: &ObservedProduct, now: LogTime) -> Differe
     let wording = Wording { key: &key, at: updated_at.unwrap_or(now) };
     // A variation that is new or back is a change of the product whose page shows it.
     let action = if product.variation_id.is_some() { ObservedAction::Updated } else { product.action };
-    let events = match (&last.look, &next.look) {
-        (Look::Hidden, Look::Hidden) => Vec::new(),
+    let changes = match (&last.look, &next.look) {
+        (Look::Hidden, Look::Hidden) => Some(Vec::new()),
         // One that is back was gone in between, whatever the snapshot says.
         (Look::Shown(last), Look::Shown(now)) if product.action != ObservedAction::Restored => {
-            changes(&wording, product, action, last, now)
+            Some(changes(&wording, product, action, last, now))
         }
-        (_, Look::Shown(now)) => {
-            vec![wording.product(action, product.name.as_deref(), now)]
-        }
+        _ => None,
+    };
+    let events = match (changes, &next.look) {
+        (Some(changes), _) if !changes.is_empty() => changes,
+        (Some(_), _) if *stands => return Difference::None(next),
+        (_, Look::Shown(now)) => vec![wording.product(action, product.name.as_deref(), now)],
         (_, Look::Hidden | Look::Unknown) => vec![wording.gone()],
     };
-    if events.is_empty() { Difference::None(next) } else { Difference::Changed(next, events) }
+    Difference::Changed(next, events)
 }
 
 /// What is told of a product, or a variation, that is gone since `at`.

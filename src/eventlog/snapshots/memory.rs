@@ -5,18 +5,22 @@ use std::collections::{BTreeSet, HashMap};
 use rand::Rng;
 
 use super::{
-    BOUNDARIES_MAX, SNAPSHOTS_MAX,
+    BOUNDARIES_MAX, Next, SNAPSHOTS_MAX,
     sales::{Boundary, Planned},
     snapshot::{Snapshot, SnapshotKey},
+    streak::{Last, Streak},
 };
-use crate::model::LogTime;
+use crate::model::{LogTime, ProductId};
 
 /// What is kept. When it is full something goes; its product is told without old values next time.
 #[derive(Debug, Default)]
 pub(crate) struct MemorySnapshots {
-    known: HashMap<SnapshotKey, Snapshot>,
+    /// Each with the `n` of the entry that it stands for.
+    known: HashMap<SnapshotKey, (Snapshot, u64)>,
     /// The keys of `known`, in no order.
     keys: Vec<SnapshotKey>,
+    /// Of products with a snapshot.
+    streaks: HashMap<ProductId, Streak>,
     boundaries: HashMap<Boundary, i64>,
     /// The same by their instants.
     by_instant: BTreeSet<(i64, Boundary)>,
@@ -24,14 +28,19 @@ pub(crate) struct MemorySnapshots {
 
 impl MemorySnapshots {
     /// What was seen last.
-    pub(crate) fn get(&self, key: &SnapshotKey) -> Snapshot {
-        self.known.get(key).cloned().unwrap_or_default()
+    pub(crate) fn get(&self, key: &SnapshotKey) -> Last {
+        let Some((snapshot, n)) = self.known.get(key) else { return Last::default() };
+        Last::recall(snapshot.clone(), *n, self.streaks.get(&key.product_id).copied())
     }
 
-    /// Keeps these.
-    pub(crate) fn keep(&mut self, snapshots: HashMap<SnapshotKey, Snapshot>) {
-        for (key, snapshot) in snapshots {
-            if self.known.insert(key.clone(), snapshot).is_none() {
+    /// Keeps these. `n`: of the last entry of the step that told them.
+    pub(crate) fn keep(&mut self, snapshots: HashMap<SnapshotKey, Next>, n: u64) {
+        for (key, Next { snapshot, told }) in snapshots {
+            if told {
+                self.streaks.entry(key.product_id.clone()).or_insert(Streak::begin(n));
+            }
+            let told_n = if told { n } else { self.known.get(&key).map_or(0, |(_, told_n)| *told_n) };
+            if self.known.insert(key.clone(), (snapshot, told_n)).is_none() {
                 self.keys.push(key);
             }
         }
@@ -39,13 +48,25 @@ impl MemorySnapshots {
         while self.keys.len() > SNAPSHOTS_MAX {
             let key = self.keys.swap_remove(rand::rng().random_range(0..self.keys.len()));
             self.known.remove(&key);
+            self.streaks.remove(&key.product_id);
         }
     }
 
-    /// Forgets all of them; boundaries stay.
-    pub(crate) fn forget_seen(&mut self) {
-        self.known.clear();
-        self.keys.clear();
+    /// The entry at `n` tells of the product what was seen, or what the timer knows.
+    pub(crate) fn go_on(&mut self, product_id: &ProductId, n: u64) {
+        if let Some(streak) = self.streaks.get_mut(product_id) {
+            streak.go_on(n);
+        }
+    }
+
+    /// Somebody else spoke of the product.
+    pub(crate) fn end_streak(&mut self, product_id: &ProductId) {
+        self.streaks.remove(product_id);
+    }
+
+    /// Anything may have been said of any product.
+    pub(crate) fn end_streaks(&mut self) {
+        self.streaks.clear();
     }
 
     /// Keeps the boundaries that are still to come.

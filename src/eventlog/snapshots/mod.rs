@@ -8,6 +8,7 @@ mod diff;
 mod memory;
 mod sales;
 mod snapshot;
+mod streak;
 #[cfg(test)]
 mod tests;
 mod wording;
@@ -18,10 +19,12 @@ pub use self::{
     diff::{Difference, diff},
     sales::{Boundary, Edge, Planned},
     snapshot::{Look, Shown, Snapshot, SnapshotKey},
+    streak::Last,
 };
 pub(super) use self::{
     memory::MemorySnapshots,
     sales::{Crossed, cross},
+    streak::Streak,
 };
 use super::{Appended, NewEvent, RequestClaim};
 use crate::model::{Event, LogTime, ObservedProduct, ProductId};
@@ -120,58 +123,58 @@ pub struct Fired {
 pub(super) struct Changes {
     /// To append.
     pub(super) events: Vec<Event>,
-    /// Snapshots that are others now, each key once.
-    pub(super) snapshots: HashMap<SnapshotKey, Snapshot>,
+    /// What is to be kept, each key once.
+    pub(super) snapshots: HashMap<SnapshotKey, Next>,
     /// When sales begin and end, where that is new.
     pub(super) planned: Vec<Planned>,
     pub(super) tally: Tally,
 }
 
+/// A snapshot to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Next {
+    pub(super) snapshot: Snapshot,
+    /// Told in this step, so that all clients will know it. Else it stands for the entry that it stood for.
+    pub(super) told: bool,
+}
+
 /// Compares sightings, one after the other, with the `last` snapshots.
-pub(super) fn compare(
-    sightings: &[Sighting],
-    now: LogTime,
-    last: impl Fn(&SnapshotKey) -> Snapshot,
-) -> Changes {
+pub(super) fn compare(sightings: &[Sighting], now: LogTime, last: impl Fn(&SnapshotKey) -> Last) -> Changes {
     let mut changes = Changes::default();
     for sighting in sightings {
         let key = sighting.key();
-        let last = changes.snapshots.get(&key).cloned().unwrap_or_else(|| last(&key));
+        let just_seen = |next: &Next| Last::just_seen(next.snapshot.clone());
+        let last = changes.snapshots.get(&key).map_or_else(|| last(&key), just_seen);
         let difference = match sighting {
             Sighting::Shown(product) => diff(&last, product, now),
-            Sighting::Gone { at, .. } => diff::gone(&last, &key, *at),
+            Sighting::Gone { at, .. } => diff::gone(&last.snapshot, &key, *at),
         };
-        changes.take(key, &last, difference);
+        changes.take(key, &last.snapshot, difference);
     }
     changes
 }
 
 impl Changes {
-    /// The events to append, behind those that the request brought.
-    pub(super) fn behind(&mut self, events: &[NewEvent]) -> Vec<NewEvent> {
-        let changed = self.events.drain(..).map(|event| NewEvent { event, claim: None });
-        events.iter().cloned().chain(changed).collect()
-    }
-
     fn take(&mut self, key: SnapshotKey, last: &Snapshot, difference: Difference) {
-        let next = match difference {
+        let (next, told) = match difference {
             Difference::Outdated => {
                 self.tally.outdated += 1;
                 return;
             }
             Difference::None(next) => {
                 self.tally.unchanged += 1;
-                next
+                (next, false)
             }
             Difference::Changed(next, events) => {
                 self.tally.changed += 1;
                 self.events.extend(events);
-                next
+                (next, true)
             }
         };
         self.planned.extend(sales::planned(&key, last, &next));
-        if next != *last {
-            self.snapshots.insert(key, next);
+        if told || next != *last {
+            let told = told || self.snapshots.get(&key).is_some_and(|before| before.told);
+            self.snapshots.insert(key, Next { snapshot: next, told });
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fmt};
 
 use super::{
+    Next,
     snapshot::{Look, Shown, Snapshot, SnapshotKey},
     wording::Wording,
 };
@@ -88,8 +89,8 @@ pub(super) fn planned(key: &SnapshotKey, last: &Snapshot, next: &Snapshot) -> Ve
 pub(crate) struct Crossed {
     /// To append.
     pub(crate) events: Vec<Event>,
-    /// Snapshots that are others now.
-    pub(crate) snapshots: HashMap<SnapshotKey, Snapshot>,
+    /// What is to be kept.
+    pub(crate) snapshots: HashMap<SnapshotKey, Next>,
 }
 
 /// Takes boundaries that have come, in the order of their instants.
@@ -100,7 +101,8 @@ pub(crate) fn cross(due: &[(Boundary, i64)], last: impl Fn(&SnapshotKey) -> Snap
     let mut crossed = Crossed::default();
     for (boundary, at_ms) in due {
         let key = &boundary.key;
-        let mut snapshot = crossed.snapshots.get(key).cloned().unwrap_or_else(|| last(key));
+        let known = |next: &Next| next.snapshot.clone();
+        let mut snapshot = crossed.snapshots.get(key).map_or_else(|| last(key), known);
         let wording = Wording { key, at: LogTime::from_micros(at_ms.saturating_mul(1_000)) };
         match &mut snapshot.look {
             Look::Unknown => crossed.events.push(wording.sale(Some(&bare(boundary.edge, wording.at)))),
@@ -108,7 +110,8 @@ pub(crate) fn cross(due: &[(Boundary, i64)], last: impl Fn(&SnapshotKey) -> Snap
             Look::Shown(shown) => {
                 let Some(told) = step(&mut shown.sale, boundary.edge, *at_ms) else { continue };
                 crossed.events.extend(told.map(|sale| wording.sale(Some(&sale))));
-                crossed.snapshots.insert(key.clone(), snapshot);
+                // What else the instant changed, the price above all, only the shop can tell.
+                crossed.snapshots.insert(key.clone(), Next { snapshot, told: false });
             }
         }
     }

@@ -72,10 +72,6 @@ impl SnapshotStore for Meddled {
     async fn due(&self) -> Result<Due, StoreError> {
         self.store.due().await
     }
-
-    async fn forget_seen(&self) -> Result<(), StoreError> {
-        self.store.forget_seen().await
-    }
 }
 
 /// A server, and two pods on it: one is left alone, with the other the test meddles.
@@ -128,6 +124,17 @@ async fn a_snapshot_that_went_in_between_is_missed() {
         server.command(&["DEL", "{shelfcast}:snapshots"]);
     };
     let World { alone, meddled, .. } = world(once(forget)).await;
+    alone.observe(see("20")).await.unwrap();
+    assert_eq!(meddled.observe(see("20")).await.unwrap().tally, CHANGED);
+    assert_eq!(meddled.observe(see("20")).await.unwrap().tally, UNCHANGED);
+}
+
+#[tokio::test]
+async fn what_another_tells_of_the_product_in_between_is_noticed() {
+    let speak = |server: &RedisServer| {
+        server.command(&["HDEL", "{shelfcast}:streaks", "shirt"]);
+    };
+    let World { alone, meddled, .. } = world(once(speak)).await;
     alone.observe(see("20")).await.unwrap();
     assert_eq!(meddled.observe(see("20")).await.unwrap().tally, CHANGED);
     assert_eq!(meddled.observe(see("20")).await.unwrap().tally, UNCHANGED);

@@ -85,10 +85,6 @@ impl EventLog for CountedLog {
         self.log.fire_sales(lease).await
     }
 
-    async fn forget_seen(&self) -> Result<(), AppendError> {
-        self.log.forget_seen().await
-    }
-
     async fn head(&self) -> Result<Head, LogError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.log.head().await

@@ -53,10 +53,6 @@ impl EventLog for Log {
         self.log.fire_sales(lease).await
     }
 
-    async fn forget_seen(&self) -> Result<(), AppendError> {
-        if self.away.load(Ordering::SeqCst) { Err(AWAY) } else { self.log.forget_seen().await }
-    }
-
     async fn head(&self) -> Result<Head, LogError> {
         self.log.head().await
     }

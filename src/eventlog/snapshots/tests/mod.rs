@@ -40,6 +40,11 @@ fn shirt() -> ObservedProduct {
     }
 }
 
+/// Compares with what was seen last, of which nobody spoke since.
+fn diff(last: &Snapshot, product: &ObservedProduct, now: LogTime) -> Difference {
+    super::diff(&Last::just_seen(last.clone()), product, now)
+}
+
 /// Sees these one after the other; returns what the last one brought.
 fn see(products: &[ObservedProduct]) -> (Snapshot, Vec<(EventType, Value)>) {
     let (mut last, mut told) = (Snapshot::default(), Vec::new());
@@ -122,7 +127,7 @@ fn a_product_that_is_gone_is_told_and_told_again_when_it_is_back_unchanged() {
     };
     let shown = || Sighting::Shown(Box::new(shirt()));
     let sightings = [shown(), gone(None), shown(), gone(None), gone(Some("shirt-m"))];
-    let changes = compare(&sightings, at(0), |_| Snapshot::default());
+    let changes = compare(&sightings, at(0), |_| Last::default());
     let actions: Vec<_> = changes.events.iter().map(|event| read(event).1["action"].clone()).collect();
     assert_eq!(actions, ["updated", "deleted", "updated", "deleted", "updated"]);
     assert_eq!(changes.tally, Tally { changed: 5, unchanged: 0, outdated: 0 });
@@ -136,6 +141,41 @@ fn a_name_that_is_too_long_keeps_no_event_back() {
     let endless = ObservedProduct { name: Some("x".repeat(20_000).into()), ..shirt() };
     let told = see(&[endless]).1;
     assert_eq!((told[0].1.get("name"), &told[0].1["price"]), (None, &json!(20)));
+}
+
+#[test]
+fn what_looks_the_same_is_told_if_something_was_said_of_it_since() {
+    let overtaken = |product| Last { snapshot: see(&[product]).0, stands: false };
+    let told = |last: &Last, product: &ObservedProduct| match super::diff(last, product, at(0)) {
+        Difference::Changed(_, events) => events.iter().map(|event| read(event).1).collect(),
+        _ => Vec::new(),
+    };
+    let shown = told(&overtaken(shirt()), &shirt());
+    assert_eq!((shown.len(), &shown[0]["action"], &shown[0]["price"]), (1, &json!("updated"), &json!(20)));
+    let hidden = ObservedProduct { status: Visibility::Hidden, ..shirt() };
+    assert_eq!(told(&overtaken(hidden.clone()), &hidden)[0]["action"], "deleted");
+    let cheaper = ObservedProduct { price: Some(decimal("15")), ..shirt() };
+    assert_eq!(told(&overtaken(shirt()), &cheaper)[0]["oldPrice"], 20, "what was told of it last");
+}
+
+/// Goal: no rule about streaks but the two: everything since the entry is known, or it does not stand.
+#[test]
+fn what_was_seen_is_known_while_its_streak_goes_on_and_stands_while_nothing_is_said() {
+    let (seen, void) = (see(&[shirt()]).0, Look::Unknown);
+    let streak = Streak::parse("3-5");
+    assert_eq!(streak.unwrap().to_string(), "3-5");
+    for (n, streak, look, stands) in [
+        (5, streak, &seen.look, true),
+        (4, streak, &seen.look, false),
+        (3, streak, &seen.look, false),
+        (2, streak, &void, false),
+        (5, None, &void, false),
+        (0, Streak::parse("x"), &void, false),
+    ] {
+        let last = Last::recall(seen.clone(), n, streak);
+        assert_eq!((&last.snapshot.look, last.stands), (look, stands), "{n} {streak:?}");
+        assert_eq!(last.snapshot.updated_at, seen.updated_at);
+    }
 }
 
 #[test]
@@ -164,12 +204,12 @@ fn what_is_kept_is_bounded() {
     for i in 0..SNAPSHOTS_MAX + 10 {
         let key = SnapshotKey { product_id: id(&i.to_string()), variation_id: None };
         let snapshot = Snapshot { updated_at: Some(at(0)), look: Look::Hidden };
-        kept.keep(HashMap::from([(key.clone(), snapshot)]));
+        kept.keep(HashMap::from([(key.clone(), Next { snapshot, told: true })]), 1);
         let at_ms = Some(at(0).micros() / 1_000 + i64::try_from(i).unwrap());
         kept.plan(vec![Planned { boundary: Boundary { key, edge: Edge::End }, at_ms }], at(-1));
     }
     let key = |i: usize| SnapshotKey { product_id: id(&i.to_string()), variation_id: None };
-    let known = (0..SNAPSHOTS_MAX + 10).filter(|i| kept.get(&key(*i)) != Snapshot::default()).count();
+    let known = (0..SNAPSHOTS_MAX + 10).filter(|i| kept.get(&key(*i)).stands).count();
     assert_eq!((known, kept.waiting()), (SNAPSHOTS_MAX, BOUNDARIES_MAX));
     assert_eq!(kept.due(at(0), 10).len(), 1, "the nearest stay");
 }

@@ -176,7 +176,7 @@ proptest! {
     /// was told last is what is so.
     #[test]
     fn whenever_the_timer_has_run_shoppers_know_whether_the_sale_is_on(steps in vec(steps(), 1..40)) {
-        let (mut kept, mut shop, mut now, mut told) = (MemorySnapshots::default(), shirt(), at(0), false);
+        let (mut kept, mut shop, mut now, mut told) = (Kept::default(), shirt(), at(0), false);
         for step in steps {
             let events = match step {
                 Step::Wait(secs) => {
@@ -191,23 +191,17 @@ proptest! {
                     };
                     shop.sale = times.map(sale);
                     shop.updated_at = Some(now);
-                    show(&mut kept, &shop, now)
+                    kept.show(&shop, now)
                 }
                 Step::Show => {
                     if let Some(sale) = &mut shop.sale {
                         sale.active = is_on(sale, now);
                     }
-                    show(&mut kept, &shop, now)
+                    kept.show(&shop, now)
                 }
                 // As it was rendered when it was changed.
-                Step::ShowLate => show(&mut kept, &shop, now),
-                Step::Timer => {
-                    let due = kept.due(now, usize::MAX);
-                    let crossed = cross(&due, |key| kept.get(key));
-                    kept.keep(crossed.snapshots);
-                    due.iter().for_each(|(boundary, _)| kept.forget(boundary));
-                    crossed.events
-                }
+                Step::ShowLate => kept.show(&shop, now),
+                Step::Timer => kept.fire(now),
             };
             for (event_type, data) in events.iter().map(read) {
                 match event_type {
@@ -251,10 +245,35 @@ fn is_on(sale: &Sale, now: LogTime) -> bool {
     sale.starts_at.is_none_or(|start| start <= now) && sale.ends_at.is_none_or(|end| now < end)
 }
 
-fn show(kept: &mut MemorySnapshots, product: &ObservedProduct, now: LogTime) -> Vec<Event> {
-    let sightings = [Sighting::Shown(Box::new(product.clone()))];
-    let changes = compare(&sightings, now, |key| kept.get(key));
-    kept.keep(changes.snapshots);
-    kept.plan(changes.planned, now);
-    changes.events
+/// What is kept beside a log, and how many entries that has.
+#[derive(Default)]
+struct Kept {
+    snapshots: MemorySnapshots,
+    n: u64,
+}
+
+impl Kept {
+    fn show(&mut self, product: &ObservedProduct, now: LogTime) -> Vec<Event> {
+        let sightings = [Sighting::Shown(Box::new(product.clone()))];
+        let changes = compare(&sightings, now, |key| self.snapshots.get(key));
+        self.append(&changes.events, changes.snapshots);
+        self.snapshots.plan(changes.planned, now);
+        changes.events
+    }
+
+    fn fire(&mut self, now: LogTime) -> Vec<Event> {
+        let due = self.snapshots.due(now, usize::MAX);
+        let crossed = cross(&due, |key| self.snapshots.get(key).snapshot);
+        self.append(&crossed.events, crossed.snapshots);
+        due.iter().for_each(|(boundary, _)| self.snapshots.forget(boundary));
+        crossed.events
+    }
+
+    fn append(&mut self, told: &[Event], snapshots: HashMap<SnapshotKey, Next>) {
+        for event in told {
+            self.n += 1;
+            self.snapshots.go_on(&event.product_id, self.n);
+        }
+        self.snapshots.keep(snapshots, self.n);
+    }
 }

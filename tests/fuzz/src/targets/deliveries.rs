@@ -7,7 +7,7 @@ use serde_json::Value;
 use shelfcast::{
     eventlog::{
         NewEvent,
-        snapshots::{Difference, Snapshot, diff},
+        snapshots::{Difference, Last, diff},
     },
     ingest::webhooks::{Delivery, Intake, Platform},
     model::{Event, ObservedProduct, Visibility},
@@ -84,13 +84,13 @@ fn check_intake(intake: &Intake) {
 }
 
 fn check_observed(product: &ObservedProduct) {
-    let Difference::Changed(seen, told) = diff(&Snapshot::default(), product, now()) else {
+    let Difference::Changed(seen, told) = diff(&Last::default(), product, now()) else {
         panic!("what was never seen is no change");
     };
     told.iter().for_each(|event| check_told(event, product));
     check_events(&told);
     // Shown again it is the same, but one that is back has been away.
-    let again = diff(&seen, product, now());
+    let again = diff(&Last { snapshot: seen, stands: true }, product, now());
     let Difference::Changed(_, told) = again else { return };
     assert!(product.action.as_str() == "created", "shown twice it is a change: {told:?}");
 }

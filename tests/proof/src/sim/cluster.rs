@@ -373,8 +373,4 @@ impl SnapshotStore for SimStore {
     async fn due(&self) -> Result<Due, StoreError> {
         Ok(Due { epoch: None, due: Vec::new(), waiting: 0 })
     }
-
-    async fn forget_seen(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
 }
