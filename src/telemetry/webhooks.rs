@@ -17,11 +17,12 @@ pub struct Webhooks {
 
 /// Every platform.
 pub const WEBHOOK_PLATFORMS: [&str; 4] = ["woocommerce", "shopify", "meta", "standard"];
-/// Appended, known already, of no interest to shoppers, a greeting, not signed as it should be, signed but not to be read,
+/// Appended, known already, nothing new about the products it shows, of no interest to shoppers, a greeting, not signed as it should be, signed but not to be read,
 /// refused because the log took nothing; and refused so for good, with its products remembered.
-const OUTCOMES: [&str; 8] = [
+const OUTCOMES: [&str; 9] = [
     "accepted",
     "duplicate",
+    "unchanged",
     "ignored",
     "handshake",
     "bad_signature",

@@ -1,5 +1,5 @@
-//! [`Appender`]: from what a delivery says to the log: parts get their products, observed products become events. Decides
-//! nothing about retries.
+//! [`Appender`]: from what a delivery says to the log: parts get their products, and what was seen of products is compared there.
+//! Decides nothing about retries.
 
 use std::{
     collections::HashSet,
@@ -10,12 +10,15 @@ use std::{
     time::Duration,
 };
 
-use super::{Hint, Intake, PartHint, Parts, intake::PRODUCTS_MAX, observed::plain_event};
+use super::{Hint, Intake, PartHint, Parts, intake::PRODUCTS_MAX};
 use crate::{
     clock::Clock,
-    eventlog::{Append, AppendError, Appended, InputGap, NewEvent},
+    eventlog::{
+        Append, AppendError, Appended, InputGap,
+        snapshots::{SIGHTINGS_MAX, Sightings},
+    },
     ingest::{Gate, Refused, notify::EVENTS_MAX},
-    model::{LogTime, ProductId},
+    model::ProductId,
     telemetry::Metrics,
 };
 
@@ -46,16 +49,24 @@ impl Appender {
         if !intake.learned.is_empty() {
             self.parts.learn(&intake.learned).await.map_err(|_| Refused::Log(UNAVAILABLE))?;
         }
-        let hints = self.resolve(&intake.parts).await?;
-        let append = append_of(intake, &hints, self.clock().now());
-        match append.events.len() {
-            0 => Ok(None),
-            1..=EVENTS_MAX => self.gate.append(append).await.map(Some),
-            accepted => {
-                let products: HashSet<_> =
-                    append.events.into_iter().map(|new| new.event.product_id).collect();
-                let cursor = self.append_gap(products).await?;
-                Ok(Some(Appended { accepted, duplicates: 0, ..cursor }))
+        let mut all = Intake { parts: Vec::new(), ..intake.clone() };
+        self.resolve(&intake.parts).await?.into_iter().for_each(|hint| all.hint(hint));
+        let Intake { claim: request, events, sightings, .. } = all;
+        match (events.len(), sightings.len()) {
+            (0, 0) => Ok(None),
+            (1..=EVENTS_MAX, 0) => {
+                self.gate.append(Append { request, events, message: None }).await.map(Some)
+            }
+            (0..=EVENTS_MAX, 1..=SIGHTINGS_MAX) => {
+                let now = self.clock().now();
+                let observed = self.gate.observe(Sightings { request, events, sightings, now }).await?;
+                Ok(Some(observed.appended))
+            }
+            (events_len, sightings_len) => {
+                let accepted = events_len + sightings_len;
+                let seen = sightings.into_iter().map(|sighting| sighting.key().product_id);
+                let products = events.into_iter().map(|new| new.event.product_id).chain(seen).collect();
+                Ok(Some(Appended { accepted, ..self.append_gap(products).await? }))
             }
         }
     }
@@ -91,13 +102,4 @@ impl Appender {
             );
         }
     }
-}
-
-/// What an intake appends. Observed products become plain events here and nowhere else.
-fn append_of(intake: &Intake, hints: &[Hint], now: LogTime) -> Append {
-    let ready = intake.events.iter().cloned();
-    let hints = hints.iter().filter_map(Hint::event).map(|event| NewEvent { event, claim: None });
-    let observed = intake.observed.iter().filter_map(|observed| plain_event(observed, now));
-    let observed = observed.map(|event| NewEvent { event, claim: None });
-    Append { request: intake.claim, events: ready.chain(hints).chain(observed).collect(), message: None }
 }

@@ -5,22 +5,23 @@ use serde_json::value::to_raw_value;
 
 use super::PartId;
 use crate::{
-    eventlog::{NewEvent, RequestClaim},
-    model::{Data, Event, EventType, LogTime, ObservedProduct, ProductId, Timestamp},
+    eventlog::{NewEvent, RequestClaim, snapshots::Sighting},
+    model::{Data, Event, EventType, LogTime, ProductId, Timestamp},
 };
 
 /// Products that one delivery may name. Beyond that it is a change of everything.
 pub(super) const PRODUCTS_MAX: usize = 10_000;
 
 /// A verified delivery, read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Intake {
     /// Names the delivery, so that the same one, delivered again, is not appended again.
     pub claim: Option<RequestClaim>,
-    /// Events as they are: ends of products, hints that stock changed, a backend's own events.
+    /// Events as they are: hints that stock changed, a backend's own events.
     pub events: Vec<NewEvent>,
-    /// Whole products. What changed about them is for whoever remembers what they were.
-    pub observed: Vec<ObservedProduct>,
+    /// Whole products, and the ends of products. What changed about them is found out by the log, which remembers what they
+    /// were.
+    pub sightings: Vec<Sighting>,
     /// Which parts belong to which products.
     pub learned: Vec<(PartId, ProductId)>,
     /// Changes of parts, whose products the delivery does not name.
@@ -66,8 +67,8 @@ pub enum What {
     Stock,
     /// Anything else about it.
     Updated,
-    /// It is gone.
-    Deleted,
+    /// It is gone, be it for a while.
+    Gone,
     /// A sale of it begins or ends.
     Sale {
         /// Begins.
@@ -101,24 +102,40 @@ impl Intake {
 
     /// How many changes it says.
     pub fn len(&self) -> usize {
-        self.events.len() + self.observed.len() + self.parts.len()
+        self.events.len() + self.sightings.len() + self.parts.len()
     }
 
     /// Adds what is known only as a hint.
-    pub fn hint(&mut self, hint: &Hint) {
-        self.events.extend(hint.event().map(|event| NewEvent { event, claim: None }));
+    pub fn hint(&mut self, hint: Hint) {
+        match hint.what {
+            What::Stock => self.tell(&hint, EventType::InventoryUpdate, None, None),
+            What::Updated => self.tell(&hint, EventType::ProductUpdate, Some("updated"), None),
+            What::Sale { active } => self.tell(&hint, EventType::SaleUpdate, None, Some(active)),
+            What::Gone => {
+                let Hint { product_id, variation_id, at, .. } = hint;
+                self.sightings.push(Sighting::Gone { product_id, variation_id, at });
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        hint: &Hint,
+        event_type: EventType,
+        action: Option<&'static str>,
+        active: Option<bool>,
+    ) {
+        self.events.push(NewEvent { event: hint.event(event_type, action, active), claim: None });
     }
 }
 
 impl Hint {
-    /// The event. `None` is impossible: ids and times are short.
-    pub fn event(&self) -> Option<Event> {
-        let (event_type, action, active) = match self.what {
-            What::Stock => (EventType::InventoryUpdate, None, None),
-            What::Updated => (EventType::ProductUpdate, Some("updated"), None),
-            What::Deleted => (EventType::ProductUpdate, Some("deleted"), None),
-            What::Sale { active } => (EventType::SaleUpdate, None, Some(active)),
-        };
+    /// The event that tells that the product's stock changed.
+    pub fn stock_event(&self) -> Event {
+        self.event(EventType::InventoryUpdate, None, None)
+    }
+
+    fn event(&self, event_type: EventType, action: Option<&'static str>, active: Option<bool>) -> Event {
         let told = Told {
             product_id: &self.product_id,
             variation_id: self.variation_id.as_ref(),
@@ -126,12 +143,13 @@ impl Hint {
             active,
             timestamp: self.at,
         };
-        Some(Event {
+        Event {
             product_id: self.product_id.clone(),
             event_type,
-            data: Data::new(&to_raw_value(&told).ok()?).ok()?,
+            // Ids and times: nothing that could be too long or refuse to be written.
+            data: to_raw_value(&told).ok().and_then(|raw| Data::new(&raw).ok()).unwrap_or_default(),
             timestamp: Timestamp::from(self.at),
-        })
+        }
     }
 }
 
@@ -164,14 +182,15 @@ mod tests {
             at: LogTime::parse("2026-01-02T03:04:05Z").unwrap(),
         };
         let told = |hint: Hint| {
-            let event = hint.event().unwrap();
+            let mut intake = Intake::default();
+            intake.hint(hint);
+            let event = &intake.events[0].event;
             format!("{} {}", event.event_type.as_str(), event.data.as_str())
         };
         let time = r#""timestamp":"2026-01-02T03:04:05.000000Z"}"#;
         for (what, text) in [
             (What::Stock, r#"inventory_update {"productId":"794","#),
             (What::Updated, r#"product_update {"productId":"794","action":"updated","#),
-            (What::Deleted, r#"product_update {"productId":"794","action":"deleted","#),
             (What::Sale { active: true }, r#"sale_update {"productId":"794","active":true,"#),
         ] {
             assert_eq!(told(hint(what)), format!("{text}{time}"));

@@ -114,8 +114,8 @@ fn read_message(message: &Object<'_>, now: LogTime, intake: &mut Intake) {
             continue;
         };
         let claim = ClaimKey::delivery(NAME, &[message_id.as_bytes(), retailer_id.as_bytes()]);
-        let event = Hint { product_id, variation_id: None, what: What::Stock, at }.event();
-        intake.events.extend(event.map(|event| NewEvent { event, claim: Some(claim) }));
+        let event = Hint { product_id, variation_id: None, what: What::Stock, at }.stock_event();
+        intake.events.push(NewEvent { event, claim: Some(claim) });
     }
 }
 

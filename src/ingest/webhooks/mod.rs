@@ -13,7 +13,6 @@ mod appender;
 mod intake;
 mod json;
 mod meta;
-mod observed;
 mod orders;
 mod owed;
 mod parking;

@@ -17,7 +17,7 @@ pub(super) fn hints(order: &Object<'_>, now: LogTime) -> Result<Intake, Problem>
         order.objects("line_items").filter_map(|line| line.id("product_id")).take(PRODUCTS_MAX + 1)
     {
         if seen.insert(product_id.clone()) {
-            intake.hint(&Hint { product_id, variation_id: None, what: What::Stock, at });
+            intake.hint(Hint { product_id, variation_id: None, what: What::Stock, at });
         }
     }
     Ok(intake)

@@ -27,10 +27,10 @@ impl Changes {
     /// Everything that a delivery says changed.
     pub(super) fn of(intake: &Intake) -> Self {
         let ready = intake.events.iter().map(|new| &new.event.product_id);
-        let observed = intake.observed.iter().map(|observed| &observed.product_id);
+        let seen = intake.sightings.iter().map(|sighting| sighting.key().product_id);
         let otherwise = |hint: &PartHint| hint.otherwise.as_ref().map(|own| own.product_id.clone());
         Self {
-            products: ready.chain(observed).cloned().collect(),
+            products: ready.cloned().chain(seen).collect(),
             parts: intake.parts.iter().map(|hint| (hint.part.clone(), otherwise(hint))).collect(),
         }
     }
@@ -39,7 +39,7 @@ impl Changes {
     pub(super) fn intake(&self, at: LogTime) -> Intake {
         let hint = |product_id| Hint { product_id, variation_id: None, what: What::Updated, at };
         let mut intake = Intake::default();
-        self.products.iter().cloned().for_each(|product_id| intake.hint(&hint(product_id)));
+        self.products.iter().cloned().for_each(|product_id| intake.hint(hint(product_id)));
         let part = |(part, own): (&PartId, &Option<ProductId>)| PartHint {
             part: part.clone(),
             variation_id: None,
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn what_a_delivery_says_of_its_parts_is_owed_too() {
         let at = LogTime::from_micros(0);
-        let own = Hint { product_id: id(7), variation_id: None, what: What::Deleted, at };
+        let own = Hint { product_id: id(7), variation_id: None, what: What::Gone, at };
         let part = |number, otherwise| PartHint {
             part: PartId::new("woocommerce", id(number)),
             variation_id: Some(id(number)),
@@ -127,7 +127,7 @@ mod tests {
             at,
         };
         let mut intake = Intake { parts: vec![part(7, Some(own)), part(8, None)], ..Intake::default() };
-        intake.hint(&Hint { product_id: id(1), variation_id: None, what: What::Stock, at });
+        intake.hint(Hint { product_id: id(1), variation_id: None, what: What::Stock, at });
         let changes = Changes::of(&intake);
         let again = changes.intake(at);
         assert_eq!(Changes::of(&again), changes);

@@ -19,6 +19,7 @@ use super::{
     platform::Handshake,
 };
 use crate::{
+    eventlog::Appended,
     ingest::{
         Gate, Load,
         body::{read_body, told_bytes},
@@ -97,8 +98,7 @@ impl Pipeline {
             None => self.count(platform, "ignored"),
             Some(appended) => {
                 self.metrics.accept_to_append.record(arrived.elapsed().as_secs_f64());
-                let duplicate = appended.repeated || appended.accepted == 0;
-                self.count(platform, if duplicate { "duplicate" } else { "accepted" });
+                self.count(platform, outcome(appended));
             }
         }
         Ok(platform.answer(appended))
@@ -179,5 +179,14 @@ impl Pipeline {
 
     fn count(&self, platform: &dyn Platform, outcome: &str) {
         self.metrics.webhooks.deliveries(platform.name(), outcome).increment(1);
+    }
+}
+
+fn outcome(appended: Appended) -> &'static str {
+    match appended {
+        Appended { repeated: true, .. } => "duplicate",
+        Appended { accepted: 0, duplicates: 0, .. } => "unchanged",
+        Appended { accepted: 0, .. } => "duplicate",
+        _ => "accepted",
     }
 }

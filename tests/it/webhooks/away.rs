@@ -144,6 +144,31 @@ async fn a_delivery_whose_sender_hung_up_is_remembered() {
     assert_eq!(told(&mut stream).await[0].0, "product_update");
 }
 
+/// Goal: what is told in place of a refused delivery is a word like any other: the product that looks as it did is told again.
+/// Method: the same for what is owed by name, and for a word to everybody.
+#[tokio::test(start_paused = true)]
+async fn what_is_told_for_a_refused_delivery_voids_what_was_seen() {
+    let (app, log) = away().await;
+    log.away.store(false, Ordering::SeqCst);
+    // Another delivery each time, of the same product.
+    let shirt = |blanks| format!("{}{}", " ".repeat(blanks), product(794));
+    send(&app, "product.updated", &shirt(0)).await;
+    let everything =
+        json!({"action": "wc_after_products_ending_sales", "arg": (1..=10_001).collect::<Vec<_>>()});
+    for (blanks, refused) in [(1, r#"{"id":794}"#.to_owned()), (3, everything.to_string())] {
+        log.away.store(true, Ordering::SeqCst);
+        assert_eq!(send(&app, "product.deleted", &refused).await.status, 503);
+        log.away.store(false, Ordering::SeqCst);
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(figure(&app, "shelfcast_webhook_products_owed").await, 0);
+        let accepted = outcome(&app, "woocommerce", "accepted").await;
+        send(&app, "product.updated", &shirt(blanks)).await;
+        assert_eq!(outcome(&app, "woocommerce", "accepted").await, accepted + 1);
+        send(&app, "product.updated", &shirt(blanks + 1)).await;
+        assert_eq!(outcome(&app, "woocommerce", "accepted").await, accepted + 1, "unchanged");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_so_many_wait_and_the_next_one_is_remembered_at_once() {
     let (app, log) = away().await;

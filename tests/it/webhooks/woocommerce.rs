@@ -107,6 +107,41 @@ async fn a_hundred_replays_of_a_delivery_are_one_event() {
     assert_eq!((appended(&app).await, outcome(&app, "woocommerce", "duplicate").await), (1, 99));
 }
 
+/// Acceptance 5. Goal: one save may send the same product twice, and a sale changes nothing but the stock.
+#[tokio::test(start_paused = true)]
+async fn a_stock_webhook_without_a_change_is_no_event_and_one_with_a_change_tells_the_stock_before() {
+    let app = app().await;
+    let mut stream = app.stream("products=794").await;
+    let shirt = fixture!("product-updated.json");
+    accepted(&app, "product.updated", 1, shirt).await;
+    assert_eq!(told(&mut stream).await[0].0, "product_update");
+    accepted(&app, "product.updated", 2, &shirt.replace(r#""total_sales":128"#, r#""total_sales":129"#))
+        .await;
+    assert_eq!((appended(&app).await, outcome(&app, "woocommerce", "unchanged").await), (1, 1));
+    accepted(&app, "product.updated", 3, &shirt.replace(r#""stock_quantity":7"#, r#""stock_quantity":6"#))
+        .await;
+    let sold = json!({"productId": "794", "productName": "Linen Shirt", "currentStock": 6, "previousStock": 7,
+        "timestamp": "2025-12-31T14:20:07.000000Z"});
+    assert_eq!(told(&mut stream).await, [("inventory_update".to_owned(), sold)]);
+}
+
+/// Goal: a page that an order made fetch nine does not keep the nine. Method: the shop puts the shirt back before it delivers
+/// the product, which then looks as it did.
+#[tokio::test(start_paused = true)]
+async fn a_product_that_looks_as_it_did_before_an_order_is_told_again() {
+    let app = app().await;
+    let mut stream = app.stream("products=794").await;
+    accepted(&app, "product.updated", 1, fixture!("product-updated.json")).await;
+    assert_eq!(told(&mut stream).await[0].0, "product_update");
+    accepted(&app, "order.created", 2, fixture!("order-created.json")).await;
+    assert_eq!(told(&mut stream).await[0].0, "inventory_update");
+    accepted(&app, "product.updated", 3, fixture!("product-updated.json")).await;
+    let (kind, data) = told(&mut stream).await.remove(0);
+    assert_eq!((kind.as_str(), &data["stock"]), ("product_update", &json!(7)));
+    accepted(&app, "product.updated", 4, fixture!("product-updated.json")).await;
+    assert_eq!(outcome(&app, "woocommerce", "unchanged").await, 1);
+}
+
 /// Acceptance 2. Goal: the ping of a new webhook gets exactly 200, and only the ping comes in unsigned.
 #[tokio::test(start_paused = true)]
 async fn a_ping_is_answered_and_says_nothing() {

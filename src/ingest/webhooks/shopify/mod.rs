@@ -12,7 +12,7 @@ use super::{
     json::Object, orders, platform,
 };
 use crate::{
-    eventlog::RequestClaim,
+    eventlog::{RequestClaim, snapshots::Sighting},
     ingest::notify::field,
     model::{LogTime, ObservedAction},
     web::Problem,
@@ -107,13 +107,13 @@ fn read_product(body: &Object<'_>, action: ObservedAction) -> Result<Intake, Pro
     let product::Product { observed, items } = product::read(body, action).ok_or_else(|| no_id("id"))?;
     let product_id = &observed.product_id;
     let learned = items.iter().map(|item| (PartId::new(NAME, item.clone()), product_id.clone())).collect();
-    Ok(Intake { learned, observed: vec![observed], ..Intake::default() })
+    Ok(Intake { learned, sightings: vec![Sighting::Shown(Box::new(observed))], ..Intake::default() })
 }
 
 fn read_deleted(body: &Object<'_>, now: LogTime) -> Result<Intake, Problem> {
     let product_id = body.id("id").ok_or_else(|| no_id("id"))?;
     let mut intake = Intake::default();
-    intake.hint(&Hint { product_id, variation_id: None, what: What::Deleted, at: now });
+    intake.hint(Hint { product_id, variation_id: None, what: What::Gone, at: now });
     Ok(intake)
 }
 

@@ -27,7 +27,12 @@ fn read(topic: &str, body: &[u8]) -> Result<Intake, Problem> {
 }
 
 fn observed(body: &[u8]) -> ObservedProduct {
-    read("products/update", body).unwrap().observed.remove(0)
+    shown(&read("products/update", body).unwrap())
+}
+
+fn shown(intake: &Intake) -> ObservedProduct {
+    let [Sighting::Shown(product)] = &intake.sightings[..] else { panic!("no product: {intake:?}") };
+    (**product).clone()
 }
 
 fn decimal(text: &str) -> Option<Decimal> {
@@ -57,14 +62,14 @@ fn the_vector_verifies_under_both_names_of_the_header_and_nothing_near_it() {
     }
     let events = headers(&[("shopify-topic", "products/update"), ("shopify-event-id", "98880550")]);
     let intake = store.read(Delivery { headers: &events, body: body.as_bytes() }, now()).unwrap();
-    assert_eq!(intake.observed[0].product_id.as_str(), "788032119674292922");
-    assert_eq!(intake.observed[0].updated_at, LogTime::parse("2026-01-02T08:04:05Z"));
+    assert_eq!(shown(&intake).product_id.as_str(), "788032119674292922");
+    assert_eq!(shown(&intake).updated_at, LogTime::parse("2026-01-02T08:04:05Z"));
 }
 
 #[test]
 fn a_product_is_read_as_its_cheapest_variant_and_the_stock_of_all() {
     let intake = read("products/update", fixture!("product-updated.json")).unwrap();
-    let tee = &intake.observed[0];
+    let tee = shown(&intake);
     assert_eq!((tee.name.as_deref(), tee.status), (Some("Example T-Shirt"), Visibility::Public));
     assert_eq!((tee.price.clone(), tee.regular_price.clone()), (decimal("19.99"), decimal("24.99")));
     assert_eq!((tee.stock.quantity.clone(), tee.stock.availability), (decimal("123"), Availability::InStock));

@@ -31,14 +31,14 @@ const HOOKS: [(&str, Argument, What); 15] = [
     ("woocommerce_updated_product_price", Argument::Product, What::Updated),
     ("woocommerce_updated_product_stock", Argument::Product, What::Stock),
     ("woocommerce_product_set_stock_status", Argument::Product, What::Stock),
-    ("woocommerce_trash_product", Argument::Product, What::Deleted),
-    ("woocommerce_delete_product", Argument::Product, What::Deleted),
-    ("woocommerce_before_delete_product", Argument::Product, What::Deleted),
+    ("woocommerce_trash_product", Argument::Product, What::Gone),
+    ("woocommerce_delete_product", Argument::Product, What::Gone),
+    ("woocommerce_before_delete_product", Argument::Product, What::Gone),
     ("woocommerce_new_product_variation", Argument::Variation, What::Updated),
     ("woocommerce_update_product_variation", Argument::Variation, What::Updated),
     ("woocommerce_variation_set_stock_status", Argument::Variation, What::Stock),
-    ("woocommerce_trash_product_variation", Argument::Variation, What::Updated),
-    ("woocommerce_delete_product_variation", Argument::Variation, What::Updated),
+    ("woocommerce_trash_product_variation", Argument::Variation, What::Gone),
+    ("woocommerce_delete_product_variation", Argument::Variation, What::Gone),
     ("wc_after_products_starting_sales", Argument::Many, What::Sale { active: true }),
     ("wc_after_products_ending_sales", Argument::Many, What::Sale { active: false }),
 ];
@@ -83,8 +83,7 @@ fn hint(id: ProductId, kind: Argument, what: What, at: LogTime) -> PartHint {
     PartHint {
         part: PartId::new(NAME, id.clone()),
         variation_id: Some(id),
-        // Its parent goes on without it.
-        what: if what == What::Deleted { What::Updated } else { what },
+        what,
         otherwise: (kind != Argument::Variation).then_some(own),
         at,
     }

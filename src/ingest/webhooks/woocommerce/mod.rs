@@ -17,7 +17,7 @@ use super::{
     platform::{self, acknowledged},
 };
 use crate::{
-    eventlog::RequestClaim,
+    eventlog::{RequestClaim, snapshots::Sighting},
     ingest::notify::field,
     model::{LogTime, ObservedAction},
     web::Problem,
@@ -115,13 +115,17 @@ fn read_product(body: &Object<'_>, action: ObservedAction, now: LogTime) -> Resu
     let variations = body.list("variations").into_iter().filter_map(json::id).take(PRODUCTS_MAX);
     let own = observed.variation_id.clone();
     let learned = variations.chain(own).map(|variation| (PartId::new(NAME, variation), parent.clone()));
-    Ok(Intake { learned: learned.collect(), observed: vec![observed], ..Intake::default() })
+    Ok(Intake {
+        learned: learned.collect(),
+        sightings: vec![Sighting::Shown(Box::new(observed))],
+        ..Intake::default()
+    })
 }
 
 fn read_deleted(body: &Object<'_>, now: LogTime) -> Result<Intake, Problem> {
     let product_id = body.id("id").ok_or_else(no_id)?;
     let mut intake = Intake::default();
-    intake.hint(&Hint { product_id, variation_id: None, what: What::Deleted, at: now });
+    intake.hint(Hint { product_id, variation_id: None, what: What::Gone, at: now });
     Ok(intake)
 }
 

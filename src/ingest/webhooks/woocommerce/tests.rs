@@ -20,9 +20,14 @@ fn read(topic: &str, body: &[u8]) -> Result<Intake, Problem> {
 }
 
 fn observed(body: &[u8]) -> ObservedProduct {
-    let mut intake = read("product.updated", body).unwrap();
-    assert!(intake.events.is_empty() && intake.parts.is_empty() && intake.observed.len() == 1);
-    intake.observed.remove(0)
+    let intake = read("product.updated", body).unwrap();
+    assert!(intake.events.is_empty() && intake.parts.is_empty());
+    shown(&intake)
+}
+
+fn shown(intake: &Intake) -> ObservedProduct {
+    let [Sighting::Shown(product)] = &intake.sightings[..] else { panic!("no product: {intake:?}") };
+    (**product).clone()
 }
 
 fn decimal(text: &str) -> Option<Decimal> {
@@ -145,13 +150,13 @@ fn what_shoppers_do_not_see_changes_nothing() {
 #[test]
 fn a_variation_is_its_parents_and_both_payloads_teach_it() {
     let intake = read("product.updated", fixture!("variation-updated.json")).unwrap();
-    let variation = &intake.observed[0];
+    let variation = shown(&intake);
     assert_eq!((&variation.product_id, &variation.variation_id), (&id("810"), &Some(id("814"))));
     assert_eq!(intake.learned, [(PartId::new("woocommerce", id("814")), id("810"))]);
     let parent = read("product.updated", fixture!("product-variable.json")).unwrap();
     let taught: Vec<_> = parent.learned.iter().map(|(part, product)| format!("{part} {product}")).collect();
     assert_eq!(taught, ["woocommerce:815 810", "woocommerce:814 810", "woocommerce:813 810"]);
-    assert_eq!(parent.observed[0].variation_id, None);
+    assert_eq!(shown(&parent).variation_id, None);
 }
 
 /// Goal: hooks are known by the signed body, whatever the header says.
@@ -159,13 +164,13 @@ fn a_variation_is_its_parents_and_both_payloads_teach_it() {
 fn an_action_is_a_hint_about_its_product_or_about_the_parent_of_its_variation() {
     let read = |body: &[u8]| read("product.updated", body).unwrap();
     let deleted = &read(fixture!("action-delete-product.json")).parts[0];
-    assert_eq!(deleted.of(None).unwrap().what, What::Deleted);
+    assert_eq!(deleted.of(None).unwrap().what, What::Gone);
     let of_parent = deleted.of(Some(id("810"))).unwrap();
-    assert_eq!((of_parent.what, of_parent.variation_id), (What::Updated, Some(id("794"))));
+    assert_eq!((of_parent.what, of_parent.variation_id), (What::Gone, Some(id("794"))));
 
     let variation = &read(fixture!("action-delete-variation.json")).parts[0];
     assert_eq!(variation.of(None), None, "a variation of which nobody told is nobody's");
-    assert_eq!(variation.of(Some(id("810"))).unwrap().what, What::Updated);
+    assert_eq!(variation.of(Some(id("810"))).unwrap().what, What::Gone);
 
     let stock = &read(fixture!("action-updated-stock.json")).parts[0];
     assert_eq!((stock.of(None).unwrap().product_id, stock.what), (id("814"), What::Stock));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use shelfcast::{
     eventlog::{
         NewEvent,
-        snapshots::{Difference, Last, diff},
+        snapshots::{Difference, Last, Sighting, diff},
     },
     ingest::webhooks::{Delivery, Intake, Platform},
     model::{Event, ObservedProduct, Visibility},
@@ -75,7 +75,7 @@ pub(super) fn check(platform: &dyn Platform, mut headers: HeaderMap, body: &[u8]
 
 fn check_intake(intake: &Intake) {
     intake.events.chunks(500).for_each(events::check);
-    intake.observed.iter().for_each(check_observed);
+    intake.sightings.iter().for_each(check_sighting);
     for hint in &intake.parts {
         assert!(hint.of(None) == hint.otherwise && !hint.part.to_string().is_empty());
     }
@@ -83,7 +83,8 @@ fn check_intake(intake: &Intake) {
     assert!(intake.learned.iter().all(|(part, _)| parts.insert(part)) || intake.learned.len() > 1);
 }
 
-fn check_observed(product: &ObservedProduct) {
+fn check_sighting(sighting: &Sighting) {
+    let Sighting::Shown(product) = sighting else { return };
     let Difference::Changed(seen, told) = diff(&Last::default(), product, now()) else {
         panic!("what was never seen is no change");
     };
