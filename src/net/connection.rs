@@ -157,6 +157,10 @@ impl Connection {
         self.0.handed_over.set_if_unset(since.duration_since(self.0.accepted))
     }
 
+    pub(super) fn sent_beside(&self) {
+        self.0.metrics.sent_beside.increment(1);
+    }
+
     /// What [`expect_write`](Self::expect_write) noted, and answered `first`, was not queued after all.
     pub fn expect_none(&self, first: bool, bytes: usize) {
         if first {

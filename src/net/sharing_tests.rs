@@ -1,6 +1,8 @@
 //! A shared connection between real sockets and threads: whoever writes, in whatever order the kernel has room, the other
 //! end reads whole messages, each sender's in its order, and nothing that was taken stays behind.
 
+#![expect(clippy::disallowed_methods, reason = "tasks of a test end with it")]
+
 use std::{
     sync::{
         Arc,

@@ -52,6 +52,7 @@ impl Connection {
         match out.send(bytes) {
             Ok(Some(given)) => {
                 self.handed_over(since);
+                self.sent_beside();
                 self.note(&out, given);
                 // An error here is found by the one who serves it, who polls the same socket.
                 let _ = self.pump_rest(&mut out);

@@ -32,6 +32,8 @@ pub struct Metrics {
     pub bytes_in: Counter,
     /// Bytes written to connections.
     pub bytes_out: Counter,
+    /// Messages sent to connections beside the one who serves them: the short way of batches.
+    pub sent_beside: Counter,
     /// Products with a local subscriber.
     pub rooms: Gauge,
     /// Memberships of connections in rooms.
@@ -204,6 +206,10 @@ impl Metrics {
             ),
             bytes_in: list.counter("shelfcast_network_received_bytes_total", "Bytes read from connections"),
             bytes_out: list.counter("shelfcast_network_sent_bytes_total", "Bytes written to connections"),
+            sent_beside: list.counter(
+                "shelfcast_deliveries_direct_total",
+                "Messages written to a WebSocket without the queue and the task of its session",
+            ),
             rooms: list.gauge("shelfcast_rooms", "Products with at least one local subscriber"),
             subscriptions: list.gauge("shelfcast_subscriptions", "Memberships of connections in rooms"),
             pending_windows: list.gauge("shelfcast_pending_windows", "Batching windows that hold events"),

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { connect } from './support/client.js';
 import { Gateway } from './support/gateway.js';
+import { request } from './support/http.js';
 import { notify, price } from './support/notify.js';
 import { assertBatch, prices } from './support/shapes.js';
 import { until } from './support/wait.js';
@@ -51,6 +52,8 @@ test(`${SOCKETS} viewers of one product get ${EVENTS} events in one batch each, 
     assert.equal(batch.previousCursor, cursor);
   }
   for (const client of clients) assert.deepEqual(client.unread('batched_product_update'), []);
+  const { text } = await request(gateway, '/metrics');
+  assert.match(text, new RegExp(`^shelfcast_deliveries_direct_total ${2 * SOCKETS}$`, 'm'), 'each by the short way');
 
   for (const client of clients) client.close();
   await until(async () => {

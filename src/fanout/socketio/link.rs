@@ -192,6 +192,10 @@ impl Events {
 
 impl Witness for Link {
     fn wrote(&self, bytes: &[u8]) {
+        // The answer that makes it a WebSocket comes by as well. No frame begins with an H: it would have no end.
+        if bytes.starts_with(b"HTTP/1.1 101 ") {
+            return;
+        }
         let written = self.events.written.load(Ordering::Relaxed);
         let written = match frames::look(bytes) {
             Some(Written { events, closes: false }) if written != Events::CLOSED => written + events,
