@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     eventlog::{EventLog, Head},
     fanout::Hub,
+    index::Progress,
     model::Position,
     telemetry::Metrics,
 };
@@ -30,6 +31,19 @@ enum State {
     /// The log cannot be reached; what is connected stays.
     LogAway,
     Draining,
+}
+
+impl State {
+    /// As the metric names it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Lagging => "lagging",
+            Self::LogAway => "log_away",
+            Self::Draining => "draining",
+        }
+    }
 }
 
 /// The judge.
@@ -131,6 +145,7 @@ impl Health {
 
     /// The answer of `/metrics`.
     pub(super) fn metrics(&self) -> String {
+        self.metrics.health.set(self.state().as_str());
         self.metrics.rooms.set(self.hub.counts().rooms as f64);
         self.metrics.refetch_queue.set(self.hub.refetch_queue().as_secs_f64());
         self.metrics.render()
@@ -156,6 +171,12 @@ const WATCH_EVERY: Duration = Duration::from_millis(500);
 /// How long this pod may stand still while the head moves (contract section 7).
 const LAG_MAX: Duration = Duration::from_secs(2);
 
+/// How many events the head is ahead; of a history this pod does not know yet, all of them.
+fn behind_by(head: &Head, progress: &Progress) -> u64 {
+    let known = head.position.epoch == progress.epoch;
+    head.position.n.saturating_sub(if known { progress.applied_n } else { 0 })
+}
+
 /// Compares the log's head with what this pod has applied, until `stop`.
 pub(super) async fn watch_head(log: Arc<dyn EventLog>, health: Arc<Health>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(WATCH_EVERY);
@@ -175,6 +196,7 @@ pub(super) async fn watch_head(log: Arc<dyn EventLog>, health: Arc<Health>, stop
             continue;
         };
         let progress = health.hub.index().progress();
+        health.metrics.log_behind.set(behind_by(&head, &progress) as f64);
         let reached = |h: &Head| h.position.epoch == progress.epoch && h.position.n <= progress.applied_n;
         behind = behind.filter(|(head, _)| !reached(head));
         if behind.is_none() && !reached(&head) {

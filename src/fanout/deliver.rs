@@ -69,6 +69,7 @@ impl Downstream for Hub {
 
     fn new_epoch(&self, head: Head) {
         tracing::warn!(epoch = %head.position.epoch, "the log's history changed; every client is told to refetch");
+        self.metrics.log_resets.increment(1);
         // No position of the new epoch is told to a connection before the word that this makes it owed.
         self.index.reset(head);
         self.owe_all(ResyncReason::LogReset);

@@ -13,13 +13,15 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use super::{panics::panics, webhooks::Webhooks};
+use super::{panics::panics, states::States, webhooks::Webhooks};
 
 /// All figures the gateway keeps, and how to print them.
 pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     process: metrics_process::Collector,
+    /// How the process stands; whether it is ready follows from it.
+    pub health: States,
     /// Open connections, by transport.
     pub connections: ByTransport<Gauge>,
     /// Open TCP connections, whatever they are for.
@@ -70,6 +72,10 @@ pub struct Metrics {
     pub log_failures: Labelled,
     /// 1 while appends are refused without asking the log, because it did not answer.
     pub log_breaker_open: Gauge,
+    /// Events in the log that this process had not read when it looked last.
+    pub log_behind: Gauge,
+    /// Times that the log's history changed, and everyone was told.
+    pub log_resets: Counter,
     /// Messages from Redis channels and entries of the input stream, by what became of them.
     pub channel_messages: Labelled,
     /// Times that messages on the channels may have been missed by every process, and everyone was told.
@@ -150,6 +156,8 @@ const REASONS: [&str; 4] = ["log_reset", "expired", "gap", "slow"];
 /// token expired.
 const CUT_REASONS: [&str; 9] =
     ["write", "head", "idle", "closing", "room", "end", "slow", "abuse", "expired"];
+/// How a process can stand. Ready are `ready` and `log_away`.
+const HEALTH_STATES: [&str; 5] = ["starting", "ready", "lagging", "log_away", "draining"];
 /// Why the log did not take an append.
 pub const LOG_FAILURES: [&str; 13] = [
     "unknown",
@@ -190,6 +198,12 @@ impl Metrics {
         let list = List(&recorder);
         list.describe_counter("shelfcast_requests_refused_total", "Requests refused, by problem code");
         Ok(Self {
+            health: States::new(
+                &list,
+                "shelfcast_health_state",
+                "1 for the state this process is in; ready and log_away take new connections",
+                &HEALTH_STATES,
+            ),
             connections: list.gauges("shelfcast_connections", "Open connections, by transport"),
             tcp_connections: list.gauge("shelfcast_tcp_connections", "Open TCP connections, whatever they are for"),
             connections_cut: list.labelled(
@@ -253,6 +267,14 @@ impl Metrics {
             log_breaker_open: list.gauge(
                 "shelfcast_log_breaker_open",
                 "1 while appends are refused without asking the log, because it did not answer",
+            ),
+            log_behind: list.gauge(
+                "shelfcast_log_behind_events",
+                "Events in the log that this process had not read when it looked last",
+            ),
+            log_resets: list.counter(
+                "shelfcast_log_resets_total",
+                "Times that the log's history changed, and everyone was told",
             ),
             channel_messages: list.labelled(
                 "shelfcast_channel_messages_total",
@@ -392,15 +414,21 @@ impl List<'_> {
     }
 
     pub(super) fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
+        self.gauge_beside(name, help, &[])
+    }
+
+    pub(super) fn gauge_beside(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &'static str)],
+    ) -> Gauge {
         self.0.describe_gauge(KeyName::from(name), None, SharedString::from(help));
-        self.0.register_gauge(&Self::key(name, &[]), &METADATA)
+        self.0.register_gauge(&Self::key(name, labels), &METADATA)
     }
 
     fn gauges(&self, name: &'static str, help: &'static str) -> ByTransport<Gauge> {
-        self.0.describe_gauge(KeyName::from(name), None, SharedString::from(help));
-        ByTransport::make(|transport| {
-            self.0.register_gauge(&Self::key(name, &[("transport", transport)]), &METADATA)
-        })
+        ByTransport::make(|transport| self.gauge_beside(name, help, &[("transport", transport)]))
     }
 
     fn histogram(&self, name: &'static str, help: &'static str, unit: Unit) -> Histogram {

@@ -83,6 +83,7 @@ async fn a_restart_without_its_data_is_told_to_everyone() {
         assert_eq!(block.text("reason"), "log_reset");
         assert!(took < TOLD_WITHIN, "{took:?}");
     }
+    assert_eq!(one.metric("shelfcast_log_resets_total").await, 1.0);
     assert!(post_until_accepted(&one).await < Duration::from_secs(1));
     for stream in &mut streams {
         stream.batch_past_gaps().await;

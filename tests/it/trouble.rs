@@ -135,9 +135,12 @@ async fn a_pod_without_its_log_is_degraded_but_stays_ready() {
     let health = app.get("/health").await;
     assert_eq!((health.status.as_u16(), &health.json()["status"]), (200, &json!("degraded")));
     assert_eq!(app.get("/health/ready").await.status, 200, "or all would leave at once");
+    assert_eq!(app.metric(r#"shelfcast_health_state{state="log_away"}"#).await, 1.0);
     log.set(Trouble::None);
     sleep(Duration::from_secs(1)).await;
     assert_eq!(app.get("/health").await.json()["status"], "healthy");
+    assert_eq!(app.metric(r#"shelfcast_health_state{state="log_away"}"#).await, 0.0);
+    assert_eq!(app.metric(r#"shelfcast_health_state{state="ready"}"#).await, 1.0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,9 +157,12 @@ async fn a_pod_that_does_not_follow_its_log_is_not_ready() {
     sleep(Duration::from_secs(4)).await;
     assert_eq!(app.get("/health/ready").await.status, 503);
     assert_eq!(app.get("/health/live").await.status, 200);
+    assert_eq!(app.metric(r#"shelfcast_health_state{state="lagging"}"#).await, 1.0);
+    assert!(app.metric("shelfcast_log_behind_events").await >= 1.0);
     log.set(Trouble::None);
     sleep(Duration::from_secs(1)).await;
     assert_eq!(app.get("/health/ready").await.status, 200);
+    assert_eq!(app.metric("shelfcast_log_behind_events").await, 0.0);
 }
 
 /// Goal: a gateway that can no longer deliver does not go on answering. Method: the batcher panics under a real server.

@@ -113,6 +113,13 @@ impl TestApp {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
+    /// The value of one series, named as it is printed: `shelfcast_rooms`, `shelfcast_connections{transport="sse"}`.
+    pub async fn metric(&self, series: &str) -> f64 {
+        let text = self.get("/metrics").await.text;
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{series} is not in\n{text}")).parse().unwrap()
+    }
+
     /// Asks the admin port.
     pub async fn get_admin(&self, path: &str) -> Answer {
         let request = Request::get(path).body(Body::empty()).unwrap();
