@@ -100,6 +100,7 @@ pub enum JoinError {
 impl Hub {
     /// A hub without connections.
     pub fn new(config: HubConfig, index: Arc<Index>, metrics: Arc<Metrics>) -> Self {
+        metrics.connections_max.set(config.sessions_max as f64);
         Self {
             config,
             index,
@@ -141,6 +142,7 @@ impl Hub {
     ) -> Arc<Subscriber> {
         let id = SubscriberId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         self.metrics.connections.of(lane.transport()).increment(1.0);
+        self.metrics.connections_opened.of(lane.transport()).increment(1);
         let covered = self.index.progress().covered();
         let subscriber = Arc::new(Subscriber::new(id, announced, expires_at, lane, covered));
         self.subscribers.insert(id, Arc::clone(&subscriber));

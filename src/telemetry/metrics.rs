@@ -24,6 +24,10 @@ pub struct Metrics {
     pub health: States,
     /// Open connections, by transport.
     pub connections: ByTransport<Gauge>,
+    /// Connections that were opened, by transport.
+    pub connections_opened: ByTransport<Counter>,
+    /// How many connections this process takes.
+    pub connections_max: Gauge,
     /// Open TCP connections, whatever they are for.
     pub tcp_connections: Gauge,
     /// Connections that were ended from this side, by reason.
@@ -205,6 +209,13 @@ impl Metrics {
                 &HEALTH_STATES,
             ),
             connections: list.gauges("shelfcast_connections", "Open connections, by transport"),
+            connections_opened: list.counters(
+                "shelfcast_connections_opened_total",
+                "Connections opened, by transport",
+                &[],
+            ),
+            connections_max: list
+                .gauge("shelfcast_connections_max", "How many connections this process takes"),
             tcp_connections: list.gauge("shelfcast_tcp_connections", "Open TCP connections, whatever they are for"),
             connections_cut: list.labelled(
                 "shelfcast_connections_cut_total",

@@ -85,6 +85,8 @@ async fn metrics_add_up() {
         "shelfcast_batch_events_sum 3",
         "shelfcast_deliveries_total{transport=\"sse\"} 1",
         "shelfcast_connections{transport=\"sse\"} 1",
+        "shelfcast_connections_opened_total{transport=\"sse\"} 1",
+        "shelfcast_connections_max 50000",
         "shelfcast_rooms 1",
         "shelfcast_subscriptions 1",
         "shelfcast_append_to_flush_seconds_count 2",
