@@ -7,8 +7,8 @@ SHELL := /bin/sh
 # Cargo uses every core by itself; two steps at once would only wait for each other's lock, and mix their output.
 .NOTPARALLEL:
 
-.PHONY: help run check audit test soak fuzz bench setup
-.PHONY: prerequisites compiler check-rust check-dependencies check-javascript test-rust test-sim test-e2e test-client test-chaos soak-sim soak-chaos fuzz-corpus
+.PHONY: help run check audit test soak fuzz bench image setup
+.PHONY: prerequisites compiler check-rust check-dependencies check-javascript check-operations test-rust test-sim test-e2e test-client test-chaos test-operations image soak-sim soak-chaos fuzz-corpus
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -17,9 +17,9 @@ run: prerequisites compiler ## Start the gateway on port 3003, built for release
 	@echo 'run: the gateway (cargo run --release)'
 	@cargo run --release
 
-check: prerequisites compiler check-rust check-dependencies check-javascript ## Format, lints, types, docs, dependencies: everything but running it
+check: prerequisites compiler check-rust check-dependencies check-javascript check-operations ## Format, lints, types, docs, dependencies: everything but running it
 
-test: setup test-rust test-sim test-e2e test-client test-chaos ## Set up what the tests need, then run every test there is
+test: setup test-rust test-sim test-e2e test-client test-chaos test-operations ## Set up what the tests need, then run every test there is
 
 SOAK_FROM ?= 1
 SOAK_SEEDS ?= 200000
@@ -58,6 +58,10 @@ bench: setup ## Measure; times are printed, never asserted
 	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
 	browser=$$(tests/setup browser) && \
 	cd client-ts && SHELFCAST_BIN="$$target/release/shelfcast" CHROMIUM="$$browser" npm run --silent bench
+
+image: prerequisites compiler ## Carry out the Dockerfile's steps without Docker, as root (PROFILE=release: as shipped)
+	@tests/setup ops
+	@node tests/ops/image/run.js
 
 setup: prerequisites ## Install what the tests need (Debian, Ubuntu; elsewhere say what is missing)
 	@tests/setup all
@@ -102,10 +106,15 @@ audit: prerequisites compiler ## Look for known vulnerabilities in what is built
 
 check-javascript:
 	@echo 'check: JavaScript syntax (node --check)'
-	@find tests/e2e -name node_modules -prune -o -name '*.js' -print | xargs -n 1 node --check
+	@find tests/e2e tests/ops '(' -name node_modules -o -name .venv -o -name .tools ')' -prune -o -name '*.js' -print | xargs -n 1 node --check
 	@tests/setup packages
 	@echo 'check: the client as it is published: format, lints, types, package, sizes, docs (npm run check in client-ts)'
 	@cd client-ts && npm run --silent check
+
+check-operations:
+	@tests/setup ops
+	@echo 'check: image, manifests, alerts, dashboard, what is published (npm run check in tests/ops)'
+	@cd tests/ops && npm run --silent check
 
 test-rust:
 	@echo 'test: units, integration, tidy, doc tests (cargo test)'
@@ -141,3 +150,9 @@ test-chaos:
 	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
 	cd tests/e2e && SHELFCAST_BIN="$$target/debug/shelfcast" SHELFCAST_PROOF="$$target/debug/shelfcast-proof" \
 	npm run --silent chaos -- all --short
+
+# With the binary of test-e2e: what stands around the gateway, as it is documented.
+test-operations:
+	@echo 'test: the image, metrics with Prometheus, nginx (npm test in tests/ops)'
+	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
+	cd tests/ops && SHELFCAST_BIN="$$target/debug/shelfcast" npm run --silent test
