@@ -1,0 +1,36 @@
+// Which metrics expressions ask for, and which there are.
+
+/** Names of series in a PromQL expression, with the values of labels they are asked for: `[{ name, labels }]`. */
+export function asked(expression) {
+  return [...expression.matchAll(/\b(shelfcast_\w+)(?:\{([^}]*)\})?/g)].map(([, name, selector = '']) => {
+    const labels = [...selector.matchAll(/(\w+)(=~|=|!=)"([^"]*)"/g)].filter(([, , , value]) => !value.startsWith('$'));
+    return { name, labels: labels.map(([, label, , value]) => ({ label, values: value.split('|') })) };
+  });
+}
+
+/** What a text of metrics, or a list of their names, holds: name to the label sets there are. */
+export function known(text) {
+  const all = new Map();
+  for (const line of text.split('\n').filter(line => line.startsWith('shelfcast_'))) {
+    const [, name, labels = ''] = /^(\w+)(?:\{(.*)\})?/.exec(line);
+    const set = Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label, value]) => [label, value]));
+    all.set(name, [...(all.get(name) ?? []), set]);
+  }
+  return all;
+}
+
+/** What is asked for and not there; labels in `open` may have any value. */
+export function missing(expression, there, open = []) {
+  return asked(expression).flatMap(({ name, labels }) => {
+    const sets = there.get(name);
+    if (sets === undefined) return [name];
+    const wrong = labels.filter(({ label }) => !open.includes(label)).flatMap(({ label, values }) => values.filter(value => !sets.some(set => set[label] === value)).map(value => `${name}{${label}="${value}"}`));
+    return wrong;
+  });
+}
+
+/** Every expression of a dashboard: `[{ title, expr }]`. */
+export const ofDashboard = ({ panels }) => panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr })));
+
+/** Every expression of a file of rules. */
+export const ofRules = ({ groups }) => groups.flatMap(({ rules }) => rules.map(({ alert, record, expr }) => ({ title: alert ?? record, expr })));
