@@ -24,7 +24,7 @@ test('the defaults are known', () => {
   for (const name of ['PORT', 'DRAIN_DELAY_MS', 'DRAIN_SPREAD_MS', 'MAX_CONNECTIONS', 'LOG_MAX_BYTES']) assert.ok(Number(DEFAULTS[name]) > 0, name);
 });
 
-for (const name of BUILDS) {
+for (const name of ['base', ...BUILDS]) {
   const { objects } = build(name);
   const { deployment, pod, container, settings } = gateway(objects, DEFAULTS);
 

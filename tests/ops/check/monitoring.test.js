@@ -51,7 +51,8 @@ test('each alert has a section of the runbook, and each section an alert', () =>
 
 test('alerts and dashboard ask for metrics and labels that there are', () => {
   const there = list();
-  const all = [...ofRules(rules), ...ofDashboard(dashboard)];
+  const autoscaler = parse(read('k8s/base/hpa.yaml')).spec.metrics.filter(({ pods }) => pods).map(({ pods }) => ({ title: 'the autoscaler', expr: pods.metric.name }));
+  const all = [...ofRules(rules), ...ofDashboard(dashboard), ...autoscaler];
   assert.ok(all.length > 60, `${all.length} expressions`);
   for (const { title, expr } of all) {
     assert.deepEqual(missing(expr, there, ['code']), [], title);

@@ -26,21 +26,25 @@ const dashboard = JSON.parse(read('monitoring/grafana/shelfcast.json'));
 /** As Grafana fills the variables in when everything is chosen. */
 const filled = expr => expr.replaceAll('$__rate_interval', `${RATE_WINDOW_SECS}s`).replaceAll(/\$(job|instance)/g, '.*');
 
-/** Two gateways on a Redis, with shoppers, publishers, and a bit of everything that is refused. */
+/** Two gateways on a Redis. */
 async function shop(t) {
   const redis = await RedisServer.start();
   t.after(() => redis.kill9());
   const gateways = await Promise.all([1, 2].map(() => Gateway.start({ REDIS_URL: redis.url })));
   t.after(() => Promise.all(gateways.map(gateway => gateway.kill())));
+  return { redis, gateways };
+}
+
+async function shoppers(t, gateways) {
   for (const gateway of gateways) {
     const client = await new Client(gateway).ready();
     t.after(() => client.socket.close());
     await client.join('p1');
     await openStream(t, gateway, streamPath(['p1', 'p2']));
   }
-  return gateways;
 }
 
+/** Publishers, and a bit of what is refused. */
 async function traffic(gateways, untilMs) {
   for (let figure = 0; performance.now() < untilMs; figure++) {
     for (const gateway of gateways) {
@@ -53,10 +57,10 @@ async function traffic(gateways, untilMs) {
 }
 
 test('every panel shows something, every rule can be computed, and no alert fires', async t => {
-  const gateways = await shop(t);
+  const { gateways } = await shop(t);
+  await shoppers(t, gateways);
   const prometheus = await Prometheus.start(t, gateways);
-  const going = traffic(gateways, performance.now() + TRAFFIC_MS);
-  await going;
+  await traffic(gateways, performance.now() + TRAFFIC_MS);
 
   const there = known((await request(gateways[0], '/metrics')).text);
   for (const { title, expr } of [...ofRules(rules), ...ofDashboard(dashboard)]) assert.deepEqual(missing(expr, there, ['code']), [], title);
@@ -76,6 +80,24 @@ test('every panel shows something, every rule can be computed, and no alert fire
     assert.equal(health, 'ok', `${name}: ${lastError}`);
     assert.notEqual(state, 'firing', name);
   }
+});
+
+test('a Redis that has gone and a gateway that has gone set their alerts going, and a new Redis tells of a reset', async t => {
+  const { redis, gateways: [stays, goes] } = await shop(t);
+  const prometheus = await Prometheus.start(t, [stays, goes]);
+  await notify(stays, price('p1', 1));
+  const states = async () => new Map((await prometheus.rules()).map(({ name, state }) => [name, state]));
+  const comes = (alert, state) => until(async () => (await states()).get(alert) === state, `${alert} to be ${state}`, 30_000);
+  await until(() => prometheus.query('up == 1').then(up => up.length === 2), 'both gateways to be asked');
+
+  await goes.kill();
+  await comes('ShelfcastDown', 'pending');   // It fires after two minutes.
+  await redis.kill9();
+  await comes('ShelfcastLogAway', 'pending');
+  assert.equal((await states()).get('ShelfcastNotReady'), 'inactive', 'it stays ready on purpose');
+  await redis.start();
+  await comes('ShelfcastLogReset', 'firing');
+  await comes('ShelfcastLogAway', 'inactive');
 });
 
 test('a name or label that is not there is found', async t => {

@@ -14,11 +14,12 @@ export const BUILDS = ['dev', 'prod', ...WAYS_IN.map(way => `prod with ${way}`)]
 
 const built = new Map();
 
-/** `{ text, objects }` of one of them. */
+/** `{ text, objects }` of one of them, or of `base`. */
 export function build(name) {
   if (!built.has(name)) {
     const [overlay, way] = name.split(' with ');
-    const text = run(KUBECTL, ['kustomize', way ? variant(overlay, way) : `k8s/overlays/${overlay}`]);
+    const folder = overlay === 'base' ? 'k8s/base' : `k8s/overlays/${overlay}`;
+    const text = run(KUBECTL, ['kustomize', way ? variant(overlay, way) : folder]);
     built.set(name, { text, objects: parseAllDocuments(text).map(document => document.toJS()) });
   }
   return built.get(name);
