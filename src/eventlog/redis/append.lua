@@ -93,12 +93,12 @@ end
 redis.call('HSET', meta, 'n', digits(at.n), 'time', digits(at.time))
 if cursor == '' then cursor = at.epoch .. '.' .. digits(at.n) end
 
--- Whoever else speaks of a product ends its streak. A gap may be about any, and ends all; so do more than fit in a command.
--- It is refused if the key is of another kind; then nobody can compare with it either.
-if notices[1] and notices[1].kind == 'gap' or #others > 1000 then
-  redis.pcall('UNLINK', streaks)
-elseif #others > 0 then
-  redis.pcall('HDEL', streaks, unpack(others))
+-- Whoever else speaks of a product ends its streak. A gap may be about any, and ends all; so do more than fit in a command,
+-- and a command that is refused, because the key is of another kind or the user lacks the right.
+if #others > 0 then
+  local each = notices[1].kind ~= 'gap' and #others <= 1000
+  local ended = each and redis.pcall('HDEL', streaks, unpack(others))
+  if type(ended) ~= 'number' then redis.call('UNLINK', streaks) end
 end
 if keep_seen then keep_seen(at.epoch, at.n, told) end
 

@@ -3,6 +3,7 @@
 mod contract;
 mod meddled;
 mod redis;
+mod shoppers;
 mod voided;
 
 use std::{sync::Arc, time::Duration};

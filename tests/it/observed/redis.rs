@@ -76,7 +76,7 @@ async fn what_was_seen_in_another_epoch_is_void_but_for_its_time() {
 #[tokio::test]
 async fn keys_of_another_kind_refuse_before_anything_is_written() {
     let mut world = redis().await;
-    for key in ["{shelfcast}:snapshots", "{shelfcast}:sales"] {
+    for key in ["{shelfcast}:snapshots", "{shelfcast}:sales", "{shelfcast}:streaks"] {
         server(&world).command(&["DEL", key]);
         server(&world).command(&["SET", key, "x"]);
         let sightings =
