@@ -47,7 +47,7 @@ pub const SIGHTINGS_MAX: usize = 100;
 
 /// Snapshots kept at most: ten thousand products with ten variations each.
 ///
-/// They take 44 MB of this process's memory or 21 MB at Redis (measured). Beyond that any of them goes, and its product is
+/// They take 44 MB of this process's memory or 21 MB at Redis (measured), and their streaks up to 8 MB more. Beyond that any of them goes, and its product is
 /// told without old values next time.
 pub const SNAPSHOTS_MAX: usize = 100_000;
 /// Boundaries kept at most: 20 MB in memory or 10 MB at Redis.
