@@ -3,17 +3,25 @@
 //! Handles are made once; recording through one is an atomic operation. Each [`Metrics`] has a recorder of its own,
 //! so that two gateways in one process (tests) do not share figures.
 
+mod labels;
+mod list;
+mod states;
+mod webhooks;
+
 use std::{fmt, time::Duration};
 
-use metrics::{
-    Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
-    with_local_recorder,
-};
+use metrics::{Counter, Gauge, Histogram, Recorder, Unit, with_local_recorder};
 use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use super::{panics::panics, states::States, webhooks::Webhooks};
+use self::list::{List, METADATA};
+pub use self::{
+    labels::{ByTransport, Labelled, Transport},
+    states::States,
+    webhooks::{WEBHOOK_PLATFORMS, Webhooks},
+};
+use super::panics::panics;
 
 /// All figures the gateway keeps, and how to print them.
 pub struct Metrics {
@@ -101,54 +109,6 @@ pub struct Metrics {
     pub append_to_flush: Histogram,
     /// From the moment a batch leaves to the next write on the connection it was queued to.
     pub flush_to_written: Histogram,
-}
-
-/// The transports a connection may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// Socket.IO, over WebSocket or polling.
-    SocketIo,
-    /// Server-Sent Events.
-    Sse,
-}
-
-impl Transport {
-    /// Every transport; each stands at its own number.
-    pub const ALL: [Self; 2] = [Self::SocketIo, Self::Sse];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::SocketIo => "socketio",
-            Self::Sse => "sse",
-        }
-    }
-}
-
-/// One figure for each transport.
-pub struct ByTransport<T>([T; 2]);
-
-impl<T> ByTransport<T> {
-    fn make(make: impl Fn(&'static str) -> T) -> Self {
-        Self(Transport::ALL.map(|transport| make(transport.as_str())))
-    }
-
-    /// The figure of this transport.
-    pub fn of(&self, transport: Transport) -> &T {
-        &self.0[transport as usize]
-    }
-}
-
-/// One counter for each value of a label that is known beforehand.
-pub struct Labelled(Vec<(&'static str, Counter)>);
-
-impl Labelled {
-    /// The counter of this value; one that counts nothing for a value that is not in the list.
-    pub fn of(&self, value: &str) -> Counter {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == value)
-            .map_or_else(Counter::noop, |(_, counter)| counter.clone())
-    }
 }
 
 /// The answers to a client that says where it was.
@@ -357,106 +317,6 @@ impl Metrics {
     /// Moves recorded histogram samples into their buckets.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
-    }
-}
-
-static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
-
-pub(super) struct List<'a>(&'a PrometheusRecorder);
-
-impl List<'_> {
-    fn key(name: &'static str, labels: &[(&'static str, &'static str)]) -> Key {
-        let labels: Vec<_> = labels.iter().map(|(k, v)| Label::from_static_parts(k, v)).collect();
-        Key::from_parts(name, labels)
-    }
-
-    fn describe_counter(&self, name: &'static str, help: &'static str) {
-        self.0.describe_counter(KeyName::from(name), None, SharedString::from(help));
-    }
-
-    fn counter(&self, name: &'static str, help: &'static str) -> Counter {
-        self.describe_counter(name, help);
-        self.0.register_counter(&Self::key(name, &[]), &METADATA)
-    }
-
-    fn counters(
-        &self,
-        name: &'static str,
-        help: &'static str,
-        labels: &[(&'static str, &'static str)],
-    ) -> ByTransport<Counter> {
-        self.describe_counter(name, help);
-        ByTransport::make(|transport| {
-            let labels = [&[("transport", transport)], labels].concat();
-            self.0.register_counter(&Self::key(name, &labels), &METADATA)
-        })
-    }
-
-    pub(super) fn labelled(
-        &self,
-        name: &'static str,
-        help: &'static str,
-        label: &'static str,
-        values: &[&'static str],
-    ) -> Labelled {
-        self.labelled_beside(name, help, &[], label, values)
-    }
-
-    /// One counter for each value of a label, beside labels that all of them share.
-    pub(super) fn labelled_beside(
-        &self,
-        name: &'static str,
-        help: &'static str,
-        shared: &[(&'static str, &'static str)],
-        label: &'static str,
-        values: &[&'static str],
-    ) -> Labelled {
-        self.describe_counter(name, help);
-        let counter = |value: &&'static str| {
-            let key = Self::key(name, &[shared, &[(label, *value)]].concat());
-            (*value, self.0.register_counter(&key, &METADATA))
-        };
-        Labelled(values.iter().map(counter).collect())
-    }
-
-    fn delivery_errors(&self, reason: &'static str) -> ByTransport<Counter> {
-        let help = "Batches that could not be queued to a connection, by reason";
-        self.counters("shelfcast_delivery_errors_total", help, &[("reason", reason)])
-    }
-
-    pub(super) fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
-        self.gauge_beside(name, help, &[])
-    }
-
-    pub(super) fn gauge_beside(
-        &self,
-        name: &'static str,
-        help: &'static str,
-        labels: &[(&'static str, &'static str)],
-    ) -> Gauge {
-        self.0.describe_gauge(KeyName::from(name), None, SharedString::from(help));
-        self.0.register_gauge(&Self::key(name, labels), &METADATA)
-    }
-
-    fn gauges(&self, name: &'static str, help: &'static str) -> ByTransport<Gauge> {
-        ByTransport::make(|transport| self.gauge_beside(name, help, &[("transport", transport)]))
-    }
-
-    fn histogram(&self, name: &'static str, help: &'static str, unit: Unit) -> Histogram {
-        self.0.describe_histogram(KeyName::from(name), Some(unit), SharedString::from(help));
-        self.0.register_histogram(&Self::key(name, &[]), &METADATA)
-    }
-}
-
-impl fmt::Debug for Labelled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Labelled")
-    }
-}
-
-impl<T> fmt::Debug for ByTransport<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ByTransport")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use metrics::{Counter, Gauge};
 
-use super::metrics::{Labelled, List};
+use super::{Labelled, list::List};
 
 /// What became of deliveries.
 #[derive(Debug)]
@@ -17,8 +17,9 @@ pub struct Webhooks {
 
 /// Every platform.
 pub const WEBHOOK_PLATFORMS: [&str; 4] = ["woocommerce", "shopify", "meta", "standard"];
-/// Appended, known already, nothing new about the products it shows, of no interest to shoppers, a greeting, not signed as it should be, signed but not to be read,
-/// refused because the log took nothing; and refused so for good, with its products remembered.
+/// Appended, known already, nothing new about the products it shows, of no interest to shoppers, a greeting, not signed as it
+/// should be, signed but not to be read, refused because the log took nothing; and refused so for good, with its products
+/// remembered.
 const OUTCOMES: [&str; 9] = [
     "accepted",
     "duplicate",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use metrics::Gauge;
 
-use super::metrics::List;
+use super::list::List;
 
 /// One gauge for each state; alerts ask for one of them by its label.
 pub struct States(Vec<(&'static str, Gauge)>);
