@@ -9,6 +9,16 @@ pub enum Figure {
     KibPerConnection,
     /// CPU time for a batch that reaches a client, publishing it included.
     CpuUsPerDelivery,
+    /// CPU time for an event that was answered 202.
+    CpuUsPerEvent,
+    /// CPU time of Redis for an event.
+    RedisCpuUsPerEvent,
+    /// Events answered 202 a second.
+    EventsPerSec,
+    /// CPU time for a client that connects, joins, leaves and ends.
+    CpuUsPerVisit,
+    /// From the first byte to the answer of the join, 99 of 100.
+    JoinedP99Ms,
     /// Half of the deliveries come within this after the end of the window.
     BeyondWindowP50Ms,
     /// 99 of 100.
@@ -29,6 +39,11 @@ impl Figure {
         match self {
             Self::KibPerConnection => "memory per connection, KiB",
             Self::CpuUsPerDelivery => "CPU per delivery, us",
+            Self::CpuUsPerEvent => "CPU per event, us",
+            Self::RedisCpuUsPerEvent => "CPU of Redis per event, us",
+            Self::EventsPerSec => "events a second",
+            Self::CpuUsPerVisit => "CPU per visit, us",
+            Self::JoinedP99Ms => "connected and joined p99, ms",
             Self::BeyondWindowP50Ms => "beyond the window p50, ms",
             Self::BeyondWindowP99Ms => "beyond the window p99, ms",
             Self::BytesPerDelivery => "bytes per delivery",

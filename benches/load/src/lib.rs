@@ -2,11 +2,13 @@
 //! memory. Times of one run are only compared with each other.
 //!
 //! - [`scenarios`]: what is measured, as data. [`suite`] runs it in interleaved rounds, [`measure`] once, [`report`]
-//!   tells the figures.
+//!   tells the figures, [`chart`] draws them.
 //! - [`load`]: the clients ([`client`]) and publishers ([`publishers`]) of one run, on one thread.
 //! - [`servers`]: what is measured, as child processes. [`reference`](mod@reference) is one of them.
+//! - [`redis`]: a server of that name for those who need one, and the bare loop that it is compared with.
 //! - [`machine`], [`dice`], [`times`], [`wire`]: what all of it needs.
 
+pub mod chart;
 pub mod client;
 pub mod dice;
 pub mod figures;
@@ -14,6 +16,7 @@ pub mod load;
 pub mod machine;
 pub mod measure;
 pub mod publishers;
+pub mod redis;
 pub mod reference;
 pub mod report;
 pub mod scenarios;

@@ -24,9 +24,6 @@ const JOINED_WITHIN: Duration = Duration::from_secs(60);
 const JOINS_PER_SEC: f64 = 1_500.0;
 /// How long deliveries may take after the last event.
 const SETTLED_WITHIN: Duration = Duration::from_secs(5);
-/// Only one, where the subject is not publishing: of two requests under way at once either can come first, and the numbers
-/// of a product would not be in order.
-const PUBLISHERS: usize = 1;
 
 /// Clients and publishers of one server.
 #[derive(Debug)]
@@ -47,12 +44,20 @@ pub struct Publishing {
     pub events_per_sec: usize,
     /// By one request.
     pub events_per_post: usize,
+    /// How many were.
+    pub published: u64,
 }
 
 impl Publishing {
     /// The same events for the same seed.
     pub fn new(seed: u64, products: usize, events_per_sec: usize, events_per_post: usize) -> Self {
-        Self { dice: Dice::new(seed), zipf: Zipf::new(products), events_per_sec, events_per_post }
+        Self {
+            dice: Dice::new(seed),
+            zipf: Zipf::new(products),
+            events_per_sec,
+            events_per_post,
+            published: 0,
+        }
     }
 }
 
@@ -78,13 +83,27 @@ pub struct Passed {
 impl Mark {
     /// Now.
     pub fn now(server: &Server) -> io::Result<Self> {
-        let (server, generator) = (machine::cpu_time(server.pid())?, machine::cpu_time(std::process::id())?);
+        Self::of(&[server.pid()])
+    }
+
+    /// Now, of several processes.
+    pub fn of(pids: &[u32]) -> io::Result<Self> {
+        let mut server = Duration::ZERO;
+        for pid in pids {
+            server += machine::cpu_time(*pid)?;
+        }
+        let generator = machine::cpu_time(std::process::id())?;
         Ok(Self { at: Instant::now(), server, generator })
     }
 
     /// Since then.
     pub fn passed(self, server: &Server) -> io::Result<Passed> {
-        let now = Self::now(server)?;
+        self.passed_of(&[server.pid()])
+    }
+
+    /// Since then, of the same processes.
+    pub fn passed_of(self, pids: &[u32]) -> io::Result<Passed> {
+        let now = Self::of(pids)?;
         Ok(Passed {
             time: now.at - self.at,
             server: now.server.saturating_sub(self.server),
@@ -95,9 +114,12 @@ impl Mark {
 
 impl Load {
     /// Nobody listens yet.
+    ///
+    /// One publisher, where the subject is not publishing: of two requests under way at once either can come first, and the
+    /// numbers of a product would not be in order.
     pub fn new(server: &Server, transport: Transport, purpose: Purpose, products: usize) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let publishers = Publishers::open(poll.registry(), server.address, PUBLISHERS)?;
+        let publishers = Publishers::open(poll.registry(), server.address, 1)?;
         let crowd = Crowd::new(server.address, transport, purpose, products);
         Ok(Self { poll, events: Events::with_capacity(1_024), crowd, publishers })
     }
@@ -112,7 +134,7 @@ impl Load {
             if event.token().0 >= publishers::FIRST {
                 self.publishers.turn(event);
             } else {
-                self.crowd.turn(self.poll.registry(), event)?;
+                self.crowd.turn(event);
             }
         }
         Ok(())
@@ -170,6 +192,7 @@ impl Load {
 
     fn post(&mut self, what: &mut Publishing) {
         let now = Instant::now();
+        what.published += what.events_per_post as u64;
         let events = (0..what.events_per_post).map(|_| {
             let product = what.zipf.throw(&mut what.dice);
             event(product, self.crowd.ledger.publish(product, now))
@@ -177,6 +200,52 @@ impl Load {
         let events = events.collect::<Vec<_>>().join(",");
         let body = if what.events_per_post == 1 { events } else { format!(r#"{{"events":[{events}]}}"#) };
         self.publishers.post(&notify(&body));
+    }
+
+    /// Publishers post one event after the other for a while, whoever listens. How many were accepted.
+    pub fn post_all(&mut self, requests: &[Vec<u8>], time: Duration) -> io::Result<u64> {
+        let (end, before) = (Instant::now() + time, self.publishers.accepted);
+        let mut next = requests.iter().cycle();
+        while Instant::now() < end {
+            while let (true, Some(request)) = (self.publishers.is_idle(), next.next()) {
+                self.publishers.post(request);
+            }
+            self.turn(Duration::from_millis(50))?;
+        }
+        let deadline = Instant::now() + SETTLED_WITHIN;
+        while !self.publishers.are_all_idle() && Instant::now() < deadline {
+            self.turn(Duration::from_millis(1))?;
+        }
+        Ok(self.publishers.accepted - before)
+    }
+
+    /// So many publishers.
+    pub fn set_publishers(&mut self, server: &Server, count: usize) -> io::Result<()> {
+        self.publishers = Publishers::open(self.poll.registry(), server.address, count)?;
+        Ok(())
+    }
+
+    /// Visitors come for a while, `per_sec` of them; then those who are here leave, too. How many there were.
+    pub fn visits(
+        &mut self,
+        per_sec: usize,
+        time: Duration,
+        mut products: impl FnMut() -> Vec<u32>,
+    ) -> io::Result<u64> {
+        let (start, before, mut come) = (Instant::now(), self.crowd.visits, 0);
+        while start.elapsed() < time {
+            let due = (start.elapsed().as_secs_f64() * per_sec as f64) as u64;
+            while come < due && self.crowd.has_room() {
+                self.crowd.open(self.poll.registry(), &products())?;
+                come += 1;
+            }
+            self.turn(Duration::from_millis(1))?;
+        }
+        let deadline = Instant::now() + SETTLED_WITHIN;
+        while self.crowd.visits - before + self.crowd.broken < come && Instant::now() < deadline {
+            self.turn(Duration::from_millis(1))?;
+        }
+        Ok(self.crowd.visits - before)
     }
 
     /// What went wrong from the beginning on.

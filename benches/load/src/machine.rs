@@ -1,13 +1,15 @@
 //! What the machine tells and allows: cores, open files, CPU time and memory of a process. Linux only.
 
-use std::{fs, io, path::Path, process::Command, thread, time::Duration};
+use std::{fs, io, path::Path, process::Command, sync::OnceLock, thread, time::Duration};
 
 /// The core of every server that is measured.
 pub const SERVER_CORE: usize = 0;
 
 /// The core of everything else.
 pub fn generator_core() -> usize {
-    usize::from(thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
+    // Looked up once: a process that was put on one core sees no other any more.
+    static CORE: OnceLock<usize> = OnceLock::new();
+    *CORE.get_or_init(|| usize::from(thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)))
 }
 
 /// Whether processes can be kept on a core.
@@ -25,9 +27,9 @@ pub fn on_core(core: usize, program: &Path) -> Command {
     command
 }
 
-/// From now on this process runs on the generator's core.
-pub fn stay_on_own_core() {
-    let (core, pid) = (generator_core().to_string(), std::process::id().to_string());
+/// From now on this process runs on this core.
+pub fn stay_on_core(core: usize) {
+    let (core, pid) = (core.to_string(), std::process::id().to_string());
     // Where it cannot be done the figures say so: both sides' CPU is printed.
     let _done = Command::new("taskset").args(["-a", "-c", "-p", &core, &pid]).output();
 }

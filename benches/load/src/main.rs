@@ -11,10 +11,10 @@ use std::{
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
 
 use shelfcast_load::{
-    LoadError,
+    LoadError, chart,
     figures::Faults,
     reference, report, say,
-    scenarios::{self, Size},
+    scenarios::{self, Scenario, Size},
     servers::{Kind, Programs},
     suite::Suite,
 };
@@ -44,7 +44,9 @@ fn command() -> Command {
     let names: Vec<_> = scenarios::all().iter().map(|scenario| scenario.name).collect();
     let about: Vec<_> = scenarios::all()
         .iter()
-        .map(|scenario| format!("  {:<12} {}", scenario.name, scenario.about))
+        .map(|one| {
+            format!("  {:<12} {}{}", one.name, one.about, if one.is_growth { " (growth)" } else { "" })
+        })
         .collect();
     let kinds = Kind::ALL.map(Kind::name);
     let file = |name: &'static str, help: &'static str| {
@@ -65,7 +67,7 @@ fn command() -> Command {
                 .value_delimiter(',')
                 .value_parser(PossibleValuesParser::new(names))
                 .hide_possible_values(true)
-                .help("Only these [default: all]"),
+                .help("Only these [default: all but those of growth]"),
         )
         .arg(
             Arg::new("server")
@@ -89,7 +91,8 @@ fn command() -> Command {
                 .help("A twentieth of the clients for a second: shows that everything works, measures nothing"),
         )
         .arg(file("shelfcast", "The gateway's binary [default: beside this one]"))
-        .arg(file("markdown", "Where the table goes, too"));
+        .arg(file("markdown", "Where the table goes, too"))
+        .arg(file("svg", "Where the chart goes"));
     let reference = Command::new("reference")
         .about("Serves as the reference writer")
         .hide(true)
@@ -110,21 +113,29 @@ fn run(asked: &ArgMatches) -> Result<ExitCode, LoadError> {
     let is_asked = |asked: &Option<Vec<String>>, name: &str| {
         asked.as_ref().is_none_or(|asked| asked.iter().any(|one| one == name))
     };
+    let is_wanted = |one: &Scenario| match &scenarios {
+        None => !one.is_growth,
+        asked => is_asked(asked, one.name),
+    };
     let own = std::env::current_exe()?;
     let shelfcast = asked.get_one::<PathBuf>("shelfcast").cloned();
     let programs = Programs { shelfcast: shelfcast.unwrap_or_else(|| own.with_file_name("shelfcast")), own };
     let suite = Suite {
-        scenarios: scenarios::all().into_iter().filter(|one| is_asked(&scenarios, one.name)).collect(),
+        scenarios: scenarios::all().into_iter().filter(is_wanted).collect(),
         servers: Kind::ALL.into_iter().filter(|kind| is_asked(&servers, kind.name())).collect(),
         rounds: asked.get_one("rounds").copied().unwrap_or(if is_quick { 1 } else { 3 }),
         size: if is_quick { Size::QUICK } else { Size::FULL },
         programs,
     };
     let results = suite.run()?;
-    let table = report::table(&results);
+    let quick = "Made with `--quick`, a twentieth of the clients: these figures say nothing.\n\n";
+    let table = format!("{}{}", if is_quick { quick } else { "" }, report::table(&results));
     let _ = write!(io::stdout(), "\n{table}");
     if let Some(path) = asked.get_one::<PathBuf>("markdown") {
         fs::write(path, &table)?;
+    }
+    if let Some(path) = asked.get_one::<PathBuf>("svg") {
+        fs::write(path, chart::chart(&results))?;
     }
     let is_clean =
         results.iter().flat_map(|result| &result.runs).all(|run| run.figures.faults == Faults::default());

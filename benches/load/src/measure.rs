@@ -9,8 +9,11 @@ use crate::{
     figures::{Figure, Figures},
     load::{Load, Mark, Passed, Publishing},
     machine,
-    scenarios::{FanOut, IDLE_PRODUCTS, Size, Work},
+    redis::Redis,
+    scenarios::{FanOut, PRODUCTS_EACH, Size, Work},
     servers::{Kind, Programs, Server},
+    times::Times,
+    wire::event::{event, notify},
 };
 
 /// After the last join, until what was needed for it has been given back.
@@ -21,6 +24,9 @@ pub fn can(kind: Kind, work: &Work) -> bool {
     let transport = match work {
         Work::Idle { transport, .. } => *transport,
         Work::FanOut(fan_out) => fan_out.transport,
+        Work::Ingest { redis, .. } => return !(kind == Kind::Node && *redis),
+        Work::Pods { .. } => return kind == Kind::Shelfcast,
+        Work::Churn { .. } => return true,
     };
     !(kind == Kind::Node && transport == Transport::Sse)
 }
@@ -33,23 +39,100 @@ pub fn measure(
     size: Size,
     seed: u64,
 ) -> Result<Figures, LoadError> {
-    let server = Server::start(kind, programs, None)?;
+    let start = |redis: Option<&Redis>| Server::start(kind, programs, redis.map(Redis::url).as_deref());
     match work {
-        Work::Idle { transport, clients } => idle(&server, *transport, clients / size.divisor),
-        Work::FanOut(work) => fan_out(&server, work, size, seed),
+        Work::Idle { transport, clients } => idle(&start(None)?, *transport, clients / size.divisor),
+        Work::FanOut(work) => fan_out(&start(None)?, work, size, seed),
+        Work::Ingest { publishers, redis: false } => ingest(&start(None)?, *publishers, size, seed),
+        Work::Ingest { publishers, redis: true } => {
+            let redis = Redis::start()?;
+            if kind != Kind::Reference {
+                return ingest(&start(Some(&redis))?, *publishers, size, seed);
+            }
+            let events_per_sec = redis.append_for(size.measured)?;
+            Ok(Figures { values: [(Figure::EventsPerSec, events_per_sec)].into(), ..Figures::default() })
+        }
+        Work::Pods { pods, per_sec } => {
+            let redis = Redis::start()?;
+            let servers = (0..*pods).map(|_| start(Some(&redis))).collect::<Result<Vec<_>, _>>()?;
+            several(&servers, &redis, *per_sec, size)
+        }
+        Work::Churn { per_sec } => churn(&start(None)?, *per_sec, size),
     }
 }
 
+/// Different requests, so that the server meets every product.
+const REQUESTS: usize = 4_000;
+
+fn ingest(server: &Server, publishers: usize, size: Size, seed: u64) -> Result<Figures, LoadError> {
+    let mut load = Load::new(server, Transport::WebSocket, Purpose::Stay, 0)?;
+    load.set_publishers(server, publishers)?;
+    let (mut dice, zipf) = (Dice::new(seed), Zipf::new(PRODUCTS));
+    let requests: Vec<_> =
+        (1..=REQUESTS).map(|number| notify(&event(zipf.throw(&mut dice), number as u32))).collect();
+    load.post_all(&requests, size.warm_up)?;
+    let mark = Mark::now(server)?;
+    let accepted = load.post_all(&requests, size.measured)? as f64;
+    let passed = mark.passed(server)?;
+    let mut figures = Figures { faults: load.faults(), ..Figures::default() };
+    figures.values.insert(Figure::CpuUsPerEvent, passed.server.as_secs_f64() * 1e6 / accepted.max(1.0));
+    figures.values.insert(Figure::EventsPerSec, accepted / passed.time.as_secs_f64());
+    add_cores(&mut figures, passed);
+    Ok(figures)
+}
+
+fn several(servers: &[Server], redis: &Redis, per_sec: usize, size: Size) -> Result<Figures, LoadError> {
+    let Some(first) = servers.first() else { return Ok(Figures::default()) };
+    let mut load = Load::new(first, Transport::WebSocket, Purpose::Stay, PRODUCTS)?;
+    let mut publishing = Publishing::new(1, PRODUCTS, per_sec, 1);
+    load.publish(&mut publishing, size.warm_up)?;
+    let pids: Vec<_> = servers.iter().map(Server::pid).collect();
+    let (pods, of_redis) = (Mark::of(&pids)?, Mark::of(&[redis.pid()])?);
+    let before = publishing.published;
+    load.publish(&mut publishing, size.measured)?;
+    let (pods, of_redis) = (pods.passed_of(&pids)?, of_redis.passed_of(&[redis.pid()])?);
+    let events = (publishing.published - before).max(1) as f64;
+    let mut figures = Figures { faults: load.faults(), ..Figures::default() };
+    figures.values.insert(Figure::CpuUsPerEvent, pods.server.as_secs_f64() * 1e6 / events);
+    figures.values.insert(Figure::RedisCpuUsPerEvent, of_redis.server.as_secs_f64() * 1e6 / events);
+    figures.values.insert(Figure::EventsPerSec, events / pods.time.as_secs_f64());
+    add_cores(&mut figures, pods);
+    Ok(figures)
+}
+
+fn churn(server: &Server, per_sec: usize, size: Size) -> Result<Figures, LoadError> {
+    let mut load = Load::new(server, Transport::WebSocket, Purpose::Leave, PRODUCTS)?;
+    let per_sec = (per_sec / size.divisor).max(1);
+    let mut next = 0;
+    let mut three = || products_of(&mut next);
+    load.visits(per_sec, size.warm_up, &mut three)?;
+    load.crowd.join_times = Times::default();
+    let mark = Mark::now(server)?;
+    let visits = load.visits(per_sec, size.measured, &mut three)? as f64;
+    let passed = mark.passed(server)?;
+    let mut figures = Figures { faults: load.faults(), ..Figures::default() };
+    figures.values.insert(Figure::CpuUsPerVisit, passed.server.as_secs_f64() * 1e6 / visits.max(1.0));
+    let joined = load.crowd.join_times.percentile_ms(0.99);
+    figures.values.extend(joined.map(|ms| (Figure::JoinedP99Ms, ms)));
+    add_cores(&mut figures, passed);
+    Ok(figures)
+}
+
+/// Of scenarios where it does not matter which.
+const PRODUCTS: usize = 500;
+
+/// The products of the next client: others than those of the client before.
+fn products_of(next: &mut usize) -> Vec<u32> {
+    *next += 1;
+    (0..PRODUCTS_EACH).map(|at| ((*next * PRODUCTS_EACH + at) % PRODUCTS) as u32).collect()
+}
+
 fn idle(server: &Server, transport: Transport, clients: usize) -> Result<Figures, LoadError> {
-    const PRODUCTS: usize = 500;
     let mut load = Load::new(server, transport, Purpose::Stay, PRODUCTS)?;
     // The first few bring what is needed once.
     const FIRST: usize = 20;
     let mut next = 0;
-    let mut three = || {
-        next += 1;
-        (0..IDLE_PRODUCTS).map(|at| ((next * IDLE_PRODUCTS + at) % PRODUCTS) as u32).collect()
-    };
+    let mut three = || products_of(&mut next);
     load.join(FIRST, &mut three)?;
     load.go_on(SETTLE / 4)?;
     let before = machine::memory_bytes(server.pid())?;

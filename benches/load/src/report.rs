@@ -22,7 +22,8 @@ pub fn table(outcomes: &[Outcome]) -> String {
         for figure in figures {
             let _ = writeln!(text, "{}", row(outcome, *figure));
         }
-        for server in Kind::ALL {
+        let _ = writeln!(text, "{}", faults_row(outcome));
+        for server in outcome.servers() {
             let faults = outcome.faults(server);
             if faults != Faults::default() {
                 let _ = writeln!(text, "\n{}: {faults}", server.name());
@@ -50,8 +51,17 @@ fn row(outcome: &Outcome, figure: Figure) -> String {
     )
 }
 
+fn faults_row(outcome: &Outcome) -> String {
+    let cells = Kind::ALL.map(|server| {
+        let Faults { lost, duplicates, .. } = outcome.faults(server);
+        let ran = outcome.servers().any(|one| one == server);
+        if ran { format!("{lost}, {duplicates}") } else { "-".into() }
+    });
+    format!("| lost, duplicates (all rounds) | {} | - | - |", cells.join(" | "))
+}
+
 /// Three digits that count.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),

@@ -13,6 +13,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// What is done.
     pub work: Work,
+    /// Whether it runs only when it is asked for: how a figure grows, not what it is.
+    pub is_growth: bool,
 }
 
 /// The kinds of work.
@@ -27,6 +29,25 @@ pub enum Work {
     },
     /// Events that reach clients.
     FanOut(FanOut),
+    /// Events that reach nobody, as many as the server takes.
+    Ingest {
+        /// Keep-alive connections with one request under way each.
+        publishers: usize,
+        /// Whether the log is in Redis. The reference is then a bare loop of appends.
+        redis: bool,
+    },
+    /// Events that several gateways read from one Redis, and nobody hears of. Only the gateway can do this.
+    Pods {
+        /// How many.
+        pods: usize,
+        /// Events a second, one a request, all through the first pod.
+        per_sec: usize,
+    },
+    /// Clients that connect, join, leave and end.
+    Churn {
+        /// New ones a second.
+        per_sec: usize,
+    },
 }
 
 /// Events that reach clients.
@@ -66,8 +87,8 @@ impl Size {
         Self { divisor: 20, warm_up: Duration::from_millis(400), measured: Duration::from_millis(800) };
 }
 
-/// Products that one idle client looks at.
-pub const IDLE_PRODUCTS: usize = 3;
+/// Products that one client looks at, where nothing else is said.
+pub const PRODUCTS_EACH: usize = 3;
 
 /// Every scenario, in the order of the table.
 pub fn all() -> Vec<Scenario> {
@@ -90,7 +111,8 @@ pub fn all() -> Vec<Scenario> {
         events_per_sec: 1_000,
         events_per_post: 20,
     };
-    let scenario = |name, about, work| Scenario { name, about, work };
+    let scenario = |name, about, work| Scenario { name, about, work, is_growth: false };
+    let growth = |name, about, work| Scenario { name, about, work, is_growth: true };
     vec![
         scenario(
             "idle",
@@ -110,5 +132,26 @@ pub fn all() -> Vec<Scenario> {
             "5,000 WebSockets, 3 of 500 products each (Zipf), 1,000 events/s",
             Work::FanOut(spread),
         ),
+        scenario(
+            "ingest",
+            "64 keep-alive publishers, one event a request, log in memory",
+            Work::Ingest { publishers: 64, redis: false },
+        ),
+        scenario(
+            "ingest-redis",
+            "64 keep-alive publishers, one event a request, log in Redis (reference: a bare loop of pipelined EVALSHA)",
+            Work::Ingest { publishers: 64, redis: true },
+        ),
+        scenario(
+            "churn",
+            "1,000 WebSockets a second connect, join, leave and end",
+            Work::Churn { per_sec: 1_000 },
+        ),
+        growth("idle-1000", "1,000 idle WebSockets", Work::Idle { transport: WebSocket, clients: 1_000 }),
+        growth("idle-5000", "5,000 idle WebSockets", Work::Idle { transport: WebSocket, clients: 5_000 }),
+        growth("idle-15000", "15,000 idle WebSockets", Work::Idle { transport: WebSocket, clients: 15_000 }),
+        growth("pods-1", "1 gateway on Redis, 500 events/s", Work::Pods { pods: 1, per_sec: 500 }),
+        growth("pods-2", "2 gateways on Redis, 500 events/s", Work::Pods { pods: 2, per_sec: 500 }),
+        growth("pods-4", "4 gateways on Redis, 500 events/s", Work::Pods { pods: 4, per_sec: 500 }),
     ]
 }

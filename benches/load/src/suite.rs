@@ -52,7 +52,7 @@ impl Suite {
     /// Runs everything.
     pub fn run(&self) -> Result<Vec<Outcome>, LoadError> {
         self.check()?;
-        machine::stay_on_own_core();
+        machine::stay_on_core(machine::generator_core());
         let started = Instant::now();
         let outcomes = self.scenarios.iter().map(|scenario| self.rounds_of(scenario, started));
         outcomes.collect()
@@ -120,6 +120,11 @@ fn brief(figures: &Figures) -> String {
 }
 
 impl Outcome {
+    /// Who ran it, in the order of the table.
+    pub fn servers(&self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(|server| self.runs.iter().any(|run| run.server == *server))
+    }
+
     /// The median over the rounds of a server.
     pub fn median(&self, server: Kind, figure: Figure) -> Option<f64> {
         let runs = self.runs.iter().filter(|run| run.server == server);

@@ -6,7 +6,7 @@ mod talk;
 use std::{
     io::{self, Read as _, Write as _},
     mem,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4},
     time::Instant,
 };
 
@@ -18,6 +18,7 @@ pub use self::{
     ledger::{Counts, Ledger, Seen, WINDOW},
     talk::{Stage, Transport},
 };
+use crate::times::Times;
 
 /// Handshakes under way at once: a storm of them is another test.
 const OPENING_MAX: usize = 128;
@@ -33,8 +34,8 @@ const READ_BYTES: usize = 256 * 1024;
 pub enum Purpose {
     /// They stay.
     Stay,
-    /// They leave their rooms, end, and come again.
-    Churn,
+    /// They leave their rooms and end.
+    Leave,
 }
 
 /// Clients of one server.
@@ -52,8 +53,11 @@ pub struct Crowd {
     pub ledger: Ledger,
     /// How many have joined.
     pub joined: usize,
-    /// How many joined, left and ended.
-    pub cycles: u64,
+    /// How many joined, left and ended; their places are taken by those who come next.
+    pub visits: u64,
+    places: Vec<usize>,
+    /// From the first byte to the answer of the join.
+    pub join_times: Times,
     /// How many the server ended or refused.
     pub broken: u64,
     /// Why the last of them.
@@ -66,7 +70,8 @@ struct Client {
     talk: Talk,
     /// Of a message that is not there to its end.
     partial: Vec<u8>,
-    has_opened: bool,
+    /// When it said its first word.
+    opened: Option<Instant>,
 }
 
 impl Crowd {
@@ -82,7 +87,9 @@ impl Crowd {
             buffer: vec![0; READ_BYTES],
             ledger: Ledger::new(products),
             joined: 0,
-            cycles: 0,
+            visits: 0,
+            places: Vec::new(),
+            join_times: Times::default(),
             broken: 0,
             last_break: "",
         }
@@ -100,10 +107,14 @@ impl Crowd {
 
     /// One more client, who wants `products`.
     pub fn open(&mut self, registry: &Registry, products: &[u32]) -> io::Result<()> {
-        let token = Token(self.clients.len());
-        let stream = self.connect(registry, token)?;
+        let place = self.places.pop().unwrap_or(self.clients.len());
+        let stream = self.connect(registry, Token(place))?;
         let talk = Talk::new(self.transport, products);
-        self.clients.push(Client { stream, talk, partial: Vec::new(), has_opened: false });
+        let client = Client { stream, talk, partial: Vec::new(), opened: None };
+        match self.clients.get_mut(place) {
+            Some(left) => *left = client,
+            None => self.clients.push(client),
+        }
         Ok(())
     }
 
@@ -124,39 +135,43 @@ impl Crowd {
     }
 
     /// Something happened to a client.
-    pub fn turn(&mut self, registry: &Registry, event: &Event) -> io::Result<()> {
-        let Some(client) = self.clients.get_mut(event.token().0) else { return Ok(()) };
-        if !client.has_opened {
+    pub fn turn(&mut self, event: &Event) {
+        let Some(client) = self.clients.get_mut(event.token().0) else { return };
+        if client.opened.is_none() {
             if client.stream.peer_addr().is_err() && !event.is_error() {
-                return Ok(());
+                return;
             }
-            client.has_opened = true;
+            client.opened = Some(Instant::now());
             let opening = client.talk.opening();
             client.say(&opening);
         }
         let before = client.talk.stage;
-        if event.is_readable() && !matches!(before, Stage::Broken(_)) {
+        if event.is_readable() && !matches!(before, Stage::Broken(_) | Stage::Left) {
             client.read(&mut self.buffer, &mut self.ledger);
         }
         let after = client.talk.stage;
-        if before != after { self.moved(registry, event.token(), after) } else { Ok(()) }
+        if before != after {
+            self.moved(event.token().0, after);
+        }
     }
 
-    fn moved(&mut self, registry: &Registry, token: Token, stage: Stage) -> io::Result<()> {
-        let Some(client) = self.clients.get_mut(token.0) else { return Ok(()) };
+    fn moved(&mut self, place: usize, stage: Stage) {
+        let Some(client) = self.clients.get_mut(place) else { return };
         match stage {
             Stage::Joined => {
                 self.opening -= 1;
                 self.joined += 1;
-                if self.purpose == Purpose::Churn {
+                self.join_times.add(client.opened.map(|opened| opened.elapsed()).unwrap_or_default());
+                if self.purpose == Purpose::Leave {
                     let leave = client.talk.leave();
                     client.say(&leave);
                 }
             }
             Stage::Left => {
-                self.cycles += 1;
+                self.visits += 1;
                 self.joined -= 1;
-                self.again(registry, token)?;
+                self.places.push(place);
+                client.end();
             }
             Stage::Broken(why) => {
                 self.broken += 1;
@@ -164,19 +179,6 @@ impl Crowd {
             }
             Stage::Head | Stage::Joining => {}
         }
-        Ok(())
-    }
-
-    /// A new client in the place of one that has left.
-    fn again(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        let stream = self.connect(registry, token)?;
-        if let Some(client) = self.clients.get_mut(token.0) {
-            let products: Vec<_> = client.talk.seen.iter().map(|seen| seen.product).collect();
-            registry.deregister(&mut client.stream)?;
-            let talk = Talk::new(self.transport, &products);
-            *client = Client { stream, talk, partial: Vec::new(), has_opened: false };
-        }
-        Ok(())
     }
 
     /// Events that were published and reached nobody, over all clients.
@@ -194,6 +196,11 @@ impl Client {
         if !matches!(self.stream.write(bytes), Ok(length) if length == bytes.len()) {
             self.talk.stage = Stage::Broken("it takes no more");
         }
+    }
+
+    fn end(&self) {
+        // The server may have ended it meanwhile.
+        let _ended = self.stream.shutdown(Shutdown::Both);
     }
 
     fn read(&mut self, buffer: &mut [u8], ledger: &mut Ledger) {
