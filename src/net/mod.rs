@@ -25,4 +25,4 @@ pub use serve::{Stops, serve};
 pub use writing::Sent;
 
 #[cfg(test)]
-mod sharing_tests;
+mod tests;
