@@ -46,7 +46,9 @@ export class Container {
   #words(command) {
     const { root, user } = this.#stage;
     const env = Object.entries(this.#env).map(([name, value]) => `${name}=${value}`);
-    const script = `mount --bind ${root} ${root} && mount -o remount,bind,ro ${root} && exec env -i ${quote(env)} setpriv --no-new-privs --bounding-set=-all,+sys_chroot,+setuid,+setgid chroot --userspec=${user} ${root} ${quote(command)}`;
+    const readOnly = `mount --bind ${root} ${root} && mount -o remount,bind,ro ${root}`;
+    const bounded = 'setpriv --no-new-privs --bounding-set=-all,+sys_chroot,+setuid,+setgid';
+    const script = `${readOnly} && exec env -i ${quote(env)} ${bounded} chroot --userspec=${user} ${root} ${quote(command)}`;
     return ['--mount', 'sh', '-c', script];
   }
 }

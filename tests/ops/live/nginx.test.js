@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { RedisServer } from '../../e2e/chaos/redis.js';
 import { Client } from '../../e2e/support/client.js';
 import { Gateway } from '../../e2e/support/gateway.js';
-import { notify, price } from '../../e2e/support/notify.js';
+import { request } from '../../e2e/support/http.js';
+import { notify, post, price } from '../../e2e/support/notify.js';
 import { batchOf, openStream, streamPath } from '../../e2e/support/sse.js';
 import { within } from '../../e2e/support/wait.js';
 import { boxesOf, Nginx, withGateways } from '../support/nginx.js';
@@ -73,6 +74,14 @@ test('the box without affinity is one that nginx takes', async t => {
   await websocket.join('p1');
   await notify(nginx, price('p1', 1));
   await websocket.nextBatch('p1');
+});
+
+test('with no gateway at all a stream is told to come again, and a post is not told that it was accepted', async t => {
+  const { nginx, gateways } = await start(t);
+  await Promise.all(gateways.map(gateway => gateway.kill()));
+  const stream = await request(nginx, streamPath(['p1']));
+  assert.deepEqual([stream.status, stream.headers['content-type'], stream.text], [200, 'text/event-stream', 'retry: 3000\n\n']);
+  assert.equal((await post(nginx, price('p1', 1))).status, 502);
 });
 
 test('clients are counted by their own address, whatever they write into the header', async t => {

@@ -32,7 +32,8 @@ function variant(overlay, way) {
   const own = run('cat', [`k8s/overlays/${overlay}/kustomization.yaml`]);
   const up = path.relative(folder, path.join(REPOSITORY, 'k8s/overlays', overlay));
   for (const [, file] of own.matchAll(/(?:- |path: )([\w-]+\.yaml)/g)) writeFileSync(path.join(folder, file), run('cat', [`k8s/overlays/${overlay}/${file}`]));
-  writeFileSync(path.join(folder, 'kustomization.yaml'), own.replaceAll('../../base', `${up}/../../base`).replaceAll('../../components/ingress-nginx', `${up}/../../components/${way}`).replaceAll('../../components/monitoring', `${up}/../../components/monitoring`));
+  const changed = own.replaceAll('components/ingress-nginx', `components/${way}`).replaceAll('- ../../', `- ${up}/../../`);
+  writeFileSync(path.join(folder, 'kustomization.yaml'), changed);
   return folder;
 }
 

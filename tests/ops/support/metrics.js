@@ -24,8 +24,9 @@ export function missing(expression, there, open = []) {
   return asked(expression).flatMap(({ name, labels }) => {
     const sets = there.get(name);
     if (sets === undefined) return [name];
-    const wrong = labels.filter(({ label }) => !open.includes(label)).flatMap(({ label, values }) => values.filter(value => !sets.some(set => set[label] === value)).map(value => `${name}{${label}="${value}"}`));
-    return wrong;
+    const closed = labels.filter(({ label }) => !open.includes(label));
+    const isThere = (label, value) => sets.some(set => set[label] === value);
+    return closed.flatMap(({ label, values }) => values.filter(value => !isThere(label, value)).map(value => `${name}{${label}="${value}"}`));
   });
 }
 

@@ -16,7 +16,7 @@ export const boxesOf = file => [...read(file).matchAll(/^```nginx\n(.*?)^```$/gm
 export function withGateways(text, gateways) {
   const servers = [...text.matchAll(/^ +server 127\.0\.0\.1:\d+/gm)];
   if (servers.length !== 2 || gateways.length < 2) throw new Error('two gateways are expected');
-  const all = gateways.map(({ port }) => `    server 127.0.0.1:${port} max_fails=1 fail_timeout=5s;`).join('\n');
+  const all = gateways.map(({ port }) => `    server 127.0.0.1:${port} max_fails=0;`).join('\n');
   return text.replace(/(^ +server 127\.0\.0\.1:\d+.*;\n)+/m, `${all}\n`);
 }
 
