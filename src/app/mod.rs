@@ -4,6 +4,7 @@ mod board;
 mod drain;
 mod health;
 mod inputs;
+mod openapi;
 mod recovery;
 mod router;
 mod starting;

@@ -13,7 +13,10 @@ use axum::{
 use socketioxide::layer::SocketIoLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::health::{Health, Report};
+use super::{
+    health::{Health, Report},
+    openapi::openapi,
+};
 use crate::{
     fanout::{
         socketio::{self, Door},
@@ -90,7 +93,10 @@ impl Routes {
 
     /// The private port.
     pub(super) fn admin(&self) -> Router {
-        self.operator().merge(self.orchestrator()).fallback(async || Problem::not_found())
+        self.operator()
+            .merge(self.orchestrator())
+            .fallback(async || Problem::not_found())
+            .method_not_allowed_fallback(async || Problem::method_not_allowed())
     }
 
     fn operator(&self) -> Router {
@@ -100,10 +106,12 @@ impl Routes {
             .with_state(Arc::clone(&self.health))
     }
 
+    /// What may be asked on either port.
     fn orchestrator(&self) -> Router {
         Router::new()
             .route("/health/live", get(async || "live\n"))
             .route("/health/ready", get(ready))
+            .route("/openapi.json", get(openapi))
             .with_state(Arc::clone(&self.health))
     }
 

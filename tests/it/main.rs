@@ -9,6 +9,7 @@ mod health;
 mod log_contract;
 mod notify;
 mod observed;
+mod openapi;
 mod protocol;
 mod redis;
 mod redis_kinds;

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::Request,
+    http::Uri,
     response::Response,
     routing::{MethodRouter, post},
 };
@@ -65,8 +66,13 @@ impl Pipeline {
     pub fn route(self: &Arc<Self>, platform: impl Platform) -> MethodRouter {
         let platform: Arc<dyn Platform> = Arc::new(platform);
         let (receiver, asked) = (Arc::clone(self), (Arc::clone(self), Arc::clone(&platform)));
-        post(async move |request: Request| receiver.receive(&*platform, request).await)
-            .get(async move |request: Request| asked.0.handshake(&*asked.1, &request))
+        // Where nothing is asked by GET there is no such route: a 405 then names the method that is taken.
+        let asks = !matches!(platform.handshake(&Uri::default()), Handshake::Unknown);
+        let route = post(async move |request: Request| receiver.receive(&*platform, request).await);
+        if !asks {
+            return route;
+        }
+        route.get(async move |request: Request| asked.0.handshake(&*asked.1, &request))
     }
 
     /// Tells what had to be refused while the log was away to platforms that never send again. Runs until `stop`.
@@ -125,6 +131,8 @@ impl Pipeline {
         self.keep_room(client, arrived)?;
         let _here = self.load.enter(told_bytes(&head.headers).unwrap_or(bytes_max).min(bytes_max)).await?;
         let body: Bytes = match timeout(BODY_TIMEOUT, read_body(&head.headers, body, bytes_max)).await {
+            // What is longer than a greeting is a delivery, and what it lacks is the signature.
+            Ok(Err(_)) if !signed => return Err(unverified()),
             Ok(body) => body?,
             Err(_late) => return Err(self.note_failure(client, arrived, Problem::body_timeout())),
         };

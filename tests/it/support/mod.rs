@@ -122,7 +122,11 @@ impl TestApp {
 
     /// Asks the admin port.
     pub async fn get_admin(&self, path: &str) -> Answer {
-        let request = Request::get(path).body(Body::empty()).unwrap();
+        self.send_admin(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Asks the admin port anything.
+    pub async fn send_admin(&self, request: Request<Body>) -> Answer {
         Answer::of(self.admin.clone().expect("ADMIN_PORT is set").oneshot(request).await.unwrap()).await
     }
 
