@@ -44,6 +44,7 @@ fn entry(n: u64, product_id: ProductId) -> Arc<Entry> {
             timestamp: Timestamp::new("2026-01-01T00:00:00Z").unwrap(),
         },
         message: None,
+        origin: None,
     })
 }
 

@@ -6,11 +6,11 @@ use crate::{
     eventlog::redis::Unfit,
     ingest::{
         Gate,
-        channels::{DeadLetterWriter, DeadLetters, Listener, StreamReader},
+        channels::{ChannelNames, DeadLetterWriter, DeadLetters, Listener, StreamReader},
     },
     redis::{Link, RedisConfig},
     tasks::Tasks,
-    telemetry::Metrics,
+    telemetry::{Context, Metrics, Way},
 };
 
 /// Everything that takes in messages from Redis.
@@ -39,11 +39,14 @@ impl Inputs {
         Ok(Self { listener: Arc::new(listener), stream, letters })
     }
 
-    pub(super) fn spawn(self, tasks: &Tasks) {
+    /// `here`: on whose behalf what is told by this way is appended.
+    pub(super) fn spawn(self, tasks: &Tasks, here: impl Fn(Way) -> Context) {
         let Self { listener, stream, letters } = self;
-        tasks.spawn_vital("input stream", stream.run(listener.holding(), tasks.stopping()));
+        let reading = stream.run(listener.holding(), tasks.stopping());
+        tasks.spawn_vital("input stream", here(Way::Stream(ChannelNames::STREAM)).scope(reading));
         tasks.spawn_vital("input channels", Arc::clone(&listener).listen(tasks.stopping()));
-        tasks.spawn_vital("input appends", listener.append(tasks.stopping()));
+        let appending = here(Way::Unknown).scope(listener.append(tasks.stopping()));
+        tasks.spawn_vital("input appends", appending);
         tasks.spawn_vital("dead letters", letters.run(tasks.stopping()));
     }
 }

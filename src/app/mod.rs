@@ -6,9 +6,11 @@ mod health;
 mod inputs;
 mod openapi;
 mod recovery;
+mod requests;
 mod router;
 mod starting;
 mod taps;
+mod trace;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -19,6 +21,7 @@ use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use self::starting::answer_while_starting;
+pub use self::trace::{TraceReport, TracedBatch, TracedEvent};
 use self::{
     board::RedisBulletin,
     drain::leave,
@@ -48,7 +51,7 @@ use crate::{
     net::{Connections, Deadlines, GuardedListener, Seats, Stops, serve},
     redis::{Board, Link, RedisConfig},
     tasks::Tasks,
-    telemetry::Metrics,
+    telemetry::{Context, Metrics, Way},
     web::{AddressBuckets, Authenticator, ClientAddress},
 };
 
@@ -69,6 +72,7 @@ pub struct App {
     tasks: Tasks,
     log: Arc<dyn EventLog>,
     board: Option<Arc<dyn Bulletin>>,
+    pod: Arc<str>,
 }
 
 /// What the log's Redis is used for besides.
@@ -165,6 +169,7 @@ impl App {
             proxies: Arc::new(config.proxies.clone()),
             metrics: Arc::clone(&metrics),
             console: config.console,
+            pod: Arc::clone(&config.pod),
             private_admin: config.admin.is_some(),
         };
         let public = routes.public(socketio);
@@ -186,6 +191,7 @@ impl App {
             tasks,
             log,
             board: None,
+            pod: Arc::clone(&config.pod),
         })
     }
 
@@ -239,19 +245,35 @@ impl App {
     /// Starts the tasks behind the routes.
     pub fn start(self) -> Running {
         let Self {
-            io, gate, hub, health, metrics, batcher, inputs, pipeline, stops, tasks, log, board, ..
+            io,
+            gate,
+            hub,
+            health,
+            metrics,
+            batcher,
+            inputs,
+            pipeline,
+            stops,
+            tasks,
+            log,
+            board,
+            pod,
+            ..
         } = self;
         let stop = tasks.stopping();
         tasks.spawn_vital("batcher", batcher.run(stop.clone()));
         tasks.spawn_vital("debts", run_debts(Arc::clone(&hub), stop.clone()));
         tasks.spawn_vital("beats", run_beats(Arc::clone(&hub), stop.clone()));
         let input_tasks = tasks.part();
+        let here = |way| Context::of_pod(Arc::clone(&pod), way);
         let sales = SaleTimer::new(Arc::clone(&gate), Arc::clone(&metrics));
         let lease = inputs.as_ref().map(|inputs| inputs.listener.holding());
-        input_tasks.spawn_vital("sale timer", sales.run(lease, input_tasks.stopping()));
-        input_tasks.spawn_vital("webhook debts", pipeline.pay_debts(input_tasks.stopping()));
+        let sales = here(Way::Timer("sales")).scope(sales.run(lease, input_tasks.stopping()));
+        input_tasks.spawn_vital("sale timer", sales);
+        let debts = here(Way::Timer("webhook-debts")).scope(pipeline.pay_debts(input_tasks.stopping()));
+        input_tasks.spawn_vital("webhook debts", debts);
         if let Some(inputs) = inputs {
-            inputs.spawn(&input_tasks);
+            inputs.spawn(&input_tasks, here);
         }
         // Without a budget nobody needs the figures.
         if let Some(board) = board.filter(|_| hub.has_budget()) {

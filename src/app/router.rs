@@ -16,6 +16,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::{
     health::{Health, Report},
     openapi::openapi,
+    requests::{X_REQUEST_ID, identify},
+    trace::{Tracer, trace},
 };
 use crate::{
     fanout::{
@@ -43,6 +45,8 @@ pub(super) struct Routes {
     pub(super) proxies: Arc<TrustedProxies>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) console: bool,
+    /// What this process is called.
+    pub(super) pod: Arc<str>,
     /// Metrics and details have a port of their own.
     pub(super) private_admin: bool,
 }
@@ -75,6 +79,7 @@ impl Routes {
             .layer(middleware::map_response_with_state(Arc::clone(&self.metrics), count_refusal))
             .layer(middleware::map_request_with_state(Arc::clone(&self.proxies), note_client))
             .layer(middleware::from_fn_with_state(Arc::clone(&self.health), part_while_draining))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.pod), identify))
             // Now, and not anew for each request: the library would begin with no session each time.
             .with_state(())
     }
@@ -93,10 +98,13 @@ impl Routes {
 
     /// The private port.
     pub(super) fn admin(&self) -> Router {
+        let tracer = Tracer { hub: Arc::clone(&self.events.hub), pod: Arc::clone(&self.pod) };
         self.operator()
             .merge(self.orchestrator())
+            .merge(Router::new().route("/trace/{productId}", get(trace)).with_state(tracer))
             .fallback(async || Problem::not_found())
             .method_not_allowed_fallback(async || Problem::method_not_allowed())
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.pod), identify))
     }
 
     fn operator(&self) -> Router {
@@ -124,6 +132,7 @@ impl Routes {
             .allow_origin(AllowOrigin::predicate(allow))
             .allow_credentials(true)
             .allow_methods([Method::GET, Method::POST])
+            .expose_headers([X_REQUEST_ID])
             .allow_headers([
                 header::CONTENT_TYPE,
                 header::AUTHORIZATION,

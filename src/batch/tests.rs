@@ -50,6 +50,7 @@ fn entry(n: u64, product: u8, data_bytes: usize) -> Arc<Entry> {
             timestamp: Timestamp::from(LogTime::from_micros(0)),
         },
         message: None,
+        origin: None,
     })
 }
 

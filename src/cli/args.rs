@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::{fake, webhook};
+use super::{fake, trace, webhook};
 use crate::{
     config::{SETTINGS, Setting, Values, flag},
     model::EventType,
@@ -31,6 +31,7 @@ pub fn command() -> Command {
             check.args(SETTINGS.iter().map(setting)).after_help("Example: APP_ENV=production shelfcast check"),
             notify(),
             watch(),
+            trace::command(),
             healthcheck(),
             webhook::sign_command(),
             webhook::verify_command(),

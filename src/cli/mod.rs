@@ -1,10 +1,11 @@
-//! The commands: serve, check, notify, watch, healthcheck, sign, verify, fake. Parses the command line; each command has a file.
+//! The commands: serve, check, notify, watch, trace, healthcheck, sign, verify, fake. Parses the command line; each command has a file.
 
 mod args;
 mod fake;
 mod healthcheck;
 mod notify;
 mod serve;
+mod trace;
 mod watch;
 mod webhook;
 
@@ -30,6 +31,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match matches.subcommand() {
         Some(("check", matches)) => serve::check(&values(matches)),
         Some(("notify", matches)) => notify::run(&Remote::read(matches), matches),
+        Some(("trace", matches)) => trace::run(matches),
         Some(("watch", matches)) => watch::run(&Remote::read(matches), matches),
         Some(("healthcheck", matches)) => healthcheck::run(&Remote::read(matches)),
         Some(("sign", matches)) => webhook::sign(matches),

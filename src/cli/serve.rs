@@ -9,6 +9,8 @@ use tokio::{
 };
 
 use super::{EXIT_USAGE, fail, say};
+#[cfg(feature = "otel")]
+use crate::telemetry::otlp;
 use crate::{
     app::{App, answer_while_starting},
     config::{Config, DrainConfig, Values},
@@ -37,12 +39,16 @@ pub(super) fn run(values: &Values) -> ExitCode {
     };
     init_logs(&config.log_filter, config.log_format);
     watch_panics();
+    send_spans(&config);
     fit_files(&mut config);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &format!("the runtime did not start: {error}")),
     };
-    match runtime.block_on(serve(&config)) {
+    let served = runtime.block_on(serve(&config));
+    #[cfg(feature = "otel")]
+    otlp::finish();
+    match served {
         Ok(()) => {
             tracing::info!("drained, bye");
             ExitCode::SUCCESS
@@ -87,6 +93,18 @@ async fn serve(config: &Config) -> Result<(), String> {
         ended = running => ended.map_err(|error| error.to_string()),
         _ = told_twice => Err("ended at once by a second signal".into()),
     }
+}
+
+/// Begins to send spans, if that is asked for. A gateway whose collector is away serves all the same.
+fn send_spans(config: &Config) {
+    let Some(endpoint) = &config.otlp_endpoint else { return };
+    #[cfg(feature = "otel")]
+    match otlp::start(endpoint, &config.pod) {
+        Ok(()) => tracing::info!(endpoint, "sending spans"),
+        Err(error) => tracing::warn!(endpoint, error, "no spans are sent"),
+    }
+    #[cfg(not(feature = "otel"))]
+    tracing::warn!(endpoint, "no spans are sent: this binary was built without the feature otel");
 }
 
 /// Takes as many open files as the system lets this process have, and as many clients as fit into them.

@@ -8,14 +8,14 @@ mod read;
 mod settings;
 mod webhooks;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tracing_subscriber::filter::Targets;
 
 use self::read::{
-    Reader, api_keys, durability, edge, environment, host, jwt_public_keys, jwt_secret, key_prefix,
-    log_filter, log_format, millis, number, optional_bool, optional_budget, optional_port, origins, port,
-    proxies, redis,
+    Reader, api_keys, durability, edge, endpoint, environment, host, jwt_public_keys, jwt_secret, key_prefix,
+    log_filter, log_format, millis, number, optional, optional_bool, optional_budget, optional_port, origins,
+    pod_name, port, proxies, redis,
 };
 pub use self::{
     connections::ConnectionsConfig,
@@ -41,6 +41,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where to serve metrics and detailed health instead of on `listen`.
     pub admin: Option<SocketAddr>,
+    /// What this process is called.
+    pub pod: Arc<str>,
     /// Serve the console page at `/`.
     pub console: bool,
     /// Keys of publishers.
@@ -75,6 +77,8 @@ pub struct Config {
     pub log_filter: Targets,
     /// How they look.
     pub log_format: LogFormat,
+    /// Where spans are sent.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// Redis, and the log there.
@@ -113,6 +117,8 @@ impl Config {
         let strict = environment.as_ref().is_ok_and(|e| *e == Environment::Production);
         let (host, port) = (r.get("HOST", host), r.get("PORT", port));
         let admin_port = r.get("ADMIN_PORT", optional_port);
+        let admin_host = r.get("ADMIN_HOST", |text| optional(text, self::read::host));
+        let pod = r.get("POD_NAME", pod_name);
         let console = r.get("CONSOLE", optional_bool);
         let api_keys = r.get("INTERNAL_API_KEY", |text| api_keys(text, strict));
         let jwt_secret = r.get("JWT_SECRET", |text| jwt_secret(text, strict));
@@ -138,6 +144,7 @@ impl Config {
         let drain_spread_ms = r.get("DRAIN_SPREAD_MS", |t| millis(t, 0..=3_600_000));
         let log_filter = r.get("LOG_LEVEL", log_filter);
         let log_format = r.get("LOG_FORMAT", log_format);
+        let otlp_endpoint = r.get("OTEL_EXPORTER_OTLP_ENDPOINT", |text| optional(text, endpoint));
         let prefix = r.get("REDIS_PREFIX", key_prefix);
         let channel_prefix = r.get("CHANNEL_PREFIX", key_prefix);
         let redis = r.get("REDIS_URL", |url| redis(url, &prefix, &channel_prefix));
@@ -158,6 +165,7 @@ impl Config {
         r.finish()?;
 
         let listen = SocketAddr::new(host?, port?);
+        let admin_host = admin_host?;
         let (api_keys, generated_key) = api_keys?;
         let allowed = allowed?;
         let (events_max, bytes_max) = (usize_of(events_max?), usize_of(bytes_max?));
@@ -173,7 +181,8 @@ impl Config {
         let (batch_events_max, batch_bytes_max) = (usize_of(batch_events_max?), usize_of(batch_bytes_max?));
         Ok(Self {
             listen,
-            admin: admin_port?.map(|port| SocketAddr::new(listen.ip(), port)),
+            admin: admin_port?.map(|port| SocketAddr::new(admin_host.unwrap_or(listen.ip()), port)),
+            pod: pod?,
             console: console?.unwrap_or(!strict),
             api_keys,
             jwt: jwt_secret?.and(jwt_public_keys?),
@@ -217,6 +226,7 @@ impl Config {
             },
             log_filter: log_filter?,
             log_format: log_format?,
+            otlp_endpoint: otlp_endpoint?,
         })
     }
 }

@@ -6,6 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     num::NonZeroU32,
     ops::RangeInclusive,
+    sync::Arc,
 };
 
 use axum::http::Uri;
@@ -184,8 +185,29 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "a port number, 0 to 65535".into())
 }
 
+/// What may be left out.
+pub(super) fn optional<T>(
+    text: &str,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    if text.is_empty() { Ok(None) } else { read(text).map(Some) }
+}
+
 pub(super) fn optional_port(text: &str) -> Result<Option<u16>, String> {
-    if text.is_empty() { Ok(None) } else { port(text).map(Some) }
+    optional(text, port)
+}
+
+/// The name of a process. It stands in logs, and in every entry that this process takes. Mostly it is a host's name, which
+/// nobody chose for us: what does not fit is left out, and nothing refused.
+pub(super) fn pod_name(text: &str) -> Result<Arc<str>, String> {
+    const LEN_MAX: usize = 63;
+    const RANDOM_LEN: usize = 8;
+    let plain = |c: &char| c.is_ascii_alphanumeric() || ['.', '_'].contains(c) || *c == '-';
+    let name: String = text.chars().filter(plain).take(LEN_MAX).collect();
+    if name.bytes().any(|b| b != b'-') {
+        return Ok(name.into());
+    }
+    Ok(Alphanumeric.sample_string(&mut rand::rng(), RANDOM_LEN).to_ascii_lowercase().into())
 }
 
 pub(super) fn optional_bool(text: &str) -> Result<Option<bool>, String> {
@@ -273,6 +295,12 @@ pub(super) fn durability(text: &str) -> Result<Durability, String> {
         "fsync" => Ok(Durability::Fsync),
         _ => Err("memory, replica or fsync".into()),
     }
+}
+
+/// Where a collector is: a URL without user and password, which would end up in a log line.
+pub(super) fn endpoint(text: &str) -> Result<String, String> {
+    let expected = || "an http:// or https:// URL without user and password".to_owned();
+    origin(text).map(|_| text.to_owned()).ok_or_else(expected)
 }
 
 /// A comma list of URLs, as the origins browsers send for them.

@@ -148,7 +148,16 @@ pub const SETTINGS: &[Setting] = &[
         "20000",
         "after that: over how long connections are closed, one after the other, in milliseconds",
     ),
-    setting("ADMIN_PORT", "", "private port for /metrics and detailed /health; unset: both are on PORT"),
+    setting(
+        "ADMIN_PORT",
+        "",
+        "private port for /metrics, detailed /health and `shelfcast trace`; unset: the first two are on PORT",
+    ),
+    setting("ADMIN_HOST", "", "IP address of the private port, or localhost; unset: that of HOST"),
+    alias(
+        "HOSTNAME",
+        setting("POD_NAME", "", "what this process is called in logs and traces; unset: a random name"),
+    ),
     setting("CONSOLE", "", "true or false: serve the console page at /; unset: only in development"),
     setting(
         "LOG_LEVEL",
@@ -156,6 +165,11 @@ pub const SETTINGS: &[Setting] = &[
         "error, warn, info, debug or trace, or a list of target=level; libraries stay at warn",
     ),
     setting("LOG_FORMAT", "text", "text or json; one line an event, on standard error"),
+    setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "where spans are sent over OTLP/HTTP, such as http://127.0.0.1:4318; only in builds with the feature otel",
+    ),
     secret(setting(
         "REDIS_URL",
         "",

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     clock::Clock,
     model::{Entry, Epoch, Event, LogTime, MessageDigest, Position, ProductId},
+    telemetry::Context,
 };
 
 /// How much the log keeps. Whatever bound is met first, the oldest entries go.
@@ -236,6 +237,7 @@ impl Shared {
             Appended { accepted: 0, duplicates: 0, cursor: self.epoch.at(state.n), repeated: false };
         let others = events.len();
         let told = told.into_iter().map(|event| NewEvent { event, claim: None });
+        let origin = Context::origin();
         for (i, new) in events.into_iter().chain(told).enumerate() {
             answer.cursor = match new.claim.and_then(|key| state.claims.get(&key)) {
                 Some(Claim::Event { n }) => {
@@ -250,7 +252,13 @@ impl Shared {
                     } else {
                         state.snapshots.go_on(&new.event.product_id, at.n);
                     }
-                    let entry = Entry { at, log_time, event: new.event, message: digest.take() };
+                    let entry = Entry {
+                        at,
+                        log_time,
+                        event: new.event,
+                        message: digest.take(),
+                        origin: origin.clone(),
+                    };
                     state.push(Place::Entry(Arc::new(entry)));
                     if let Some(key) = new.claim {
                         state.claims.insert(now, key, Claim::Event { n: at.n });

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use async_trait::async_trait;
 use dashmap::Entry as Slot;
 
-use super::{Delivery, Hub, Parcel, Subscriber};
+use super::{Delivery, Hub, Parcel, Subscriber, Told};
 use crate::{
     batch::{Closed, Downstream},
     eventlog::Head,
@@ -22,17 +22,20 @@ impl Downstream for Hub {
 
     async fn flush(&self, closed: Closed) {
         let (previous, members) = self.record(&closed.batch);
-        let waited = self.index.log_time().micros() - closed.batch.oldest().log_time.micros();
+        let left = self.index.log_time();
+        let waited = left.micros() - closed.batch.oldest().log_time.micros();
         self.metrics.append_to_flush.record(waited as f64 / 1e6);
         let Some(members) = members else { return };
         let spread_ms = self.spread_of_batch(closed.batch.product_id(), members.len());
         let parcel = Parcel::new(Frame::live(&closed.batch, previous, closed.covered, spread_ms));
+        let mut told = Told::default();
         for (i, slice) in members.chunks(Self::SLICE).enumerate() {
             if i > 0 {
                 tokio::task::yield_now().await;
             }
-            self.deliver(slice, &parcel);
+            told = told.and(self.deliver(slice, &parcel));
         }
+        self.note_flush(&closed.batch, left, told);
         self.index.cover(closed.covered);
     }
 
@@ -82,29 +85,33 @@ impl Hub {
     const SLICE: usize = 256;
 
     /// Hands a parcel to some members and notes what came of it.
-    fn deliver(&self, members: &[Arc<Subscriber>], parcel: &Parcel) {
-        let mut sent = [0_u64; Transport::ALL.len()];
+    fn deliver(&self, members: &[Arc<Subscriber>], parcel: &Parcel) -> Told {
+        let mut told = Told::default();
         for subscriber in members {
             let transport = subscriber.lane.transport();
             if self.leave_out(subscriber, parcel.frame.product_id()) {
                 self.metrics.deliveries_owed.of(transport).increment(1);
+                told.owed += 1;
                 continue;
             }
             match subscriber.deliver(parcel) {
-                Delivery::Sent => sent[transport as usize] += 1,
+                Delivery::Sent => told.sent[transport as usize] += 1,
                 Delivery::Full => {
                     self.owe(subscriber, parcel.frame.product_id(), ResyncReason::Slow);
                     self.metrics.deliveries_full.of(transport).increment(1);
+                    told.slow += 1;
                 }
                 Delivery::Gone => {
                     self.metrics.deliveries_gone.of(transport).increment(1);
+                    told.gone += 1;
                     self.disconnect(subscriber.id);
                 }
             }
         }
         for transport in Transport::ALL {
-            self.metrics.deliveries.of(transport).increment(sent[transport as usize]);
+            self.metrics.deliveries.of(transport).increment(told.sent[transport as usize].into());
         }
+        told
     }
 
     /// Records a batch and takes the members of that moment, in one critical section.

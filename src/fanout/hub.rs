@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    Admission, IfAhead, Lane, NotAdmitted, Outcome, Subscriber, SubscriberId, audience::Audience,
+    Admission, Flushes, IfAhead, Lane, NotAdmitted, Outcome, Subscriber, SubscriberId, audience::Audience,
     spread::RefetchQueue,
 };
 use crate::{
@@ -67,6 +67,7 @@ pub struct Hub {
     /// Connections in at least one room.
     pub(super) joined: AtomicUsize,
     pub(super) pending_windows: AtomicUsize,
+    pub(super) flushes: Flushes,
     admission: Admission,
     last_id: AtomicU64,
     /// Many debts were made at once.
@@ -112,6 +113,7 @@ impl Hub {
             audience: Audience::default(),
             joined: AtomicUsize::new(0),
             pending_windows: AtomicUsize::new(0),
+            flushes: Flushes::default(),
             last_id: AtomicU64::new(0),
             admission: Admission::new(config.sessions_max, config.sessions_per_address_max),
             debts_due: Notify::new(),
@@ -121,6 +123,16 @@ impl Hub {
     /// What changed when.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// What was told to somebody here lately.
+    pub fn flushes(&self) -> &Flushes {
+        &self.flushes
+    }
+
+    /// Connections that track this product.
+    pub fn viewers(&self, product_id: &ProductId) -> usize {
+        self.rooms.get(product_id).map_or(0, |room| room.len())
     }
 
     /// Products one connection may track.

@@ -143,6 +143,14 @@ impl Index {
         previous
     }
 
+    /// The newest flushed entries of a product, at most `max`, oldest first.
+    pub fn newest_entries(&self, product_id: &ProductId, max: usize) -> Vec<Arc<Entry>> {
+        let kept = self.products.get(product_id);
+        kept.map_or_else(Vec::new, |kept| {
+            kept.iter().skip(kept.len().saturating_sub(max)).map(Arc::clone).collect()
+        })
+    }
+
     /// What a client that was at `since` missed of this product.
     ///
     /// The caller holds the product's critical section (the hub's room), so that nothing is recorded meanwhile.

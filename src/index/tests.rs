@@ -39,6 +39,7 @@ fn entry(n: u64, i: u8) -> Arc<Entry> {
             timestamp: Timestamp::from(log_time(n)),
         },
         message: None,
+        origin: None,
     })
 }
 

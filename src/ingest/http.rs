@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     eventlog::Appended,
+    telemetry::{Context, Way},
     web::{AddressBuckets, ApiKeys, ClientAddress, Problem, has_key_in_url, presented_key},
 };
 
@@ -52,7 +53,7 @@ impl NotifyDoor {
     async fn serve(&self, request: Request, form: Form) -> Result<Response, Problem> {
         let arrived = Instant::now();
         let client = request.extensions().get::<ClientAddress>().copied();
-        self.authorize(request.headers(), request.uri(), client, arrived)?;
+        let key_number = self.authorize(request.headers(), request.uri(), client, arrived)?;
         self.gate.check_open().await?;
         check_media(request.headers())?;
         let (head, body) = request.into_parts();
@@ -63,20 +64,20 @@ impl NotifyDoor {
         let _turn = self.load.begin(body.len()).await?;
         let key = head.headers.get("idempotency-key").map(HeaderValue::as_bytes);
         let append = notify::parse(&body, form, key, self.gate.clock().now())?;
-        Ok(accepted(self.gate.accept(append, arrived).await?))
+        Ok(accepted(Context::via(Way::Key(key_number), self.gate.accept(append, arrived)).await?))
     }
 
-    /// A good key always passes; only wrong ones are counted, so nobody can lock a publisher out.
+    /// Which key it is. A good key always passes; only wrong ones are counted, so nobody can lock a publisher out.
     fn authorize(
         &self,
         headers: &HeaderMap,
         uri: &Uri,
         client: Option<ClientAddress>,
         now: Instant,
-    ) -> Result<(), Problem> {
+    ) -> Result<usize, Problem> {
         let key = presented_key(headers);
-        if key.is_some_and(|key| self.keys.accept(key)) {
-            return Ok(());
+        if let Some(number) = key.and_then(|key| self.keys.which(key)) {
+            return Ok(number);
         }
         let in_url = key.is_none() && has_key_in_url(uri);
         let refusal = || if in_url { Problem::key_in_url() } else { Problem::unauthorized() };

@@ -21,8 +21,8 @@ use crate::{
         Append, AppendError, Appended, EventLog, Head, InputGap, LeaseToken, LogError,
         snapshots::{Fired, Observed, Sightings},
     },
-    model::Position,
-    telemetry::Metrics,
+    model::{LogTime, Position},
+    telemetry::{Attribute, Context, Metrics},
     web::Problem,
 };
 
@@ -85,8 +85,9 @@ impl Gate {
         if *closed {
             return Err(Refused::Draining);
         }
+        let begun = self.clock.now();
         let appended = self.log.append(append).await?;
-        self.count(&appended);
+        self.count(&appended, begun);
         Ok(appended)
     }
 
@@ -96,8 +97,9 @@ impl Gate {
         if *closed {
             return Err(Refused::Draining);
         }
+        let begun = self.clock.now();
         let observed = self.log.observe(sightings).await?;
-        self.count(&observed.appended);
+        self.count(&observed.appended, begun);
         let tally = observed.tally;
         for (outcome, count) in
             [("changed", tally.changed), ("unchanged", tally.unchanged), ("outdated", tally.outdated)]
@@ -119,8 +121,11 @@ impl Gate {
         Ok(fired)
     }
 
-    fn count(&self, appended: &Appended) {
+    fn count(&self, appended: &Appended, begun: LogTime) {
         let (accepted, duplicates) = (appended.accepted as u64, appended.duplicates as u64);
+        let counts = [("accepted", Attribute::Count(accepted)), ("duplicates", Attribute::Count(duplicates))];
+        Context::record("ingest", begun, self.clock.now(), &counts);
+        tracing::debug!(accepted, duplicates, cursor = %appended.cursor, "events were accepted");
         self.metrics.accepted.increment(accepted + duplicates);
         self.metrics.appended.increment(if appended.repeated { 0 } else { accepted });
         self.metrics.duplicates.increment(if appended.repeated { accepted + duplicates } else { duplicates });

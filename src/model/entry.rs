@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
-use super::{Event, LogTime, Position};
+use super::{Event, LogTime, Origin, Position};
 
 /// An accepted event: it cannot be taken back, and its position names it for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Entry {
     pub event: Event,
     /// The message it came with, if it is the first event of one from a Redis channel.
     pub message: Option<MessageDigest>,
+    /// Who brought it, if that is known.
+    pub origin: Option<Origin>,
 }
 
 /// 128 bits of a digest over a message's channel and payload. Pods know by it that a message they heard is in the log.
@@ -33,7 +35,8 @@ impl Entry {
     /// (structure, reference counts, list slots).
     pub fn size_bytes(&self) -> usize {
         const FIXED: usize = size_of::<Entry>() + 64;
-        FIXED + self.event.encoded_len()
+        let origin = self.origin.as_ref().map_or(0, |origin| origin.as_str().len());
+        FIXED + self.event.encoded_len() + origin
     }
 }
 

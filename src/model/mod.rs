@@ -11,8 +11,10 @@ mod event;
 mod frame;
 mod log_time;
 mod observed;
+mod origin;
 mod position;
 mod product_id;
+mod trace_parent;
 
 pub use batch::Batch;
 pub use decimal::{Decimal, InvalidDecimal};
@@ -24,8 +26,10 @@ pub use observed::{
     Availability, ContentDigest, InvalidContentDigest, ObservedAction, ObservedProduct, Sale, Stock,
     Visibility,
 };
+pub use origin::Origin;
 pub use position::{Epoch, InvalidCursor, N_MAX, Position};
 pub use product_id::{InvalidProductId, ProductId};
+pub use trace_parent::{InvalidTraceParent, TraceParent};
 
 #[cfg(test)]
 mod tests;

@@ -1,23 +1,27 @@
 //! Log lines on standard error. Does not choose what is logged: the stages do, once per failure, where it is handled.
 //!
+//! Each line names the request and the trace on whose behalf it is written ([`Named`]); docs/logs.md lists every field.
+//!
 //! Two things hold by construction, whoever logs what. An event is one line without control characters, so nobody can
 //! forge a second one or drive the terminal of who reads it ([`OneLine`]). And libraries are held at `warn`: below that
 //! they print packets, headers and frames, which hold keys, tokens, session ids and bodies ([`is_told`]).
 
 use std::{
-    fmt::Write as _,
+    fmt::{self, Write as _},
     io::{self, Write},
 };
 
-use tracing::{Level, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::{
     Layer,
     filter::{FilterExt as _, Targets, filter_fn},
-    fmt::MakeWriter,
+    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
     layer::SubscriberExt,
     registry::LookupSpan,
     util::SubscriberInitExt,
 };
+
+use super::Context;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +49,15 @@ where
     // Colours are control characters, and those are what no line may hold.
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     let lines = match format {
-        LogFormat::Text => lines.boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.map_event_format(|inner| Named { inner, format }).boxed(),
+        // Spans are libraries' own, and hold what libraries like.
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .map_event_format(|inner| Named { inner, format })
+            .boxed(),
     };
     lines.with_filter(filter.clone().and(filter_fn(is_told))).boxed()
 }
@@ -55,6 +66,42 @@ where
 fn is_told(event: &Metadata<'_>) -> bool {
     let is_ours = event.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"));
     is_ours || *event.level() <= Level::WARN
+}
+
+/// Writes behind each event on whose behalf it is told. What is looked at only when there is a line costs requests without
+/// one nothing, as a span would not.
+struct Named<F> {
+    inner: F,
+    format: LogFormat,
+}
+
+impl<S, N, F> FormatEvent<S, N> for Named<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        ctx: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut line = String::new();
+        self.inner.format_event(ctx, Writer::new(&mut line), event)?;
+        let trace_id = Context::trace().map(|trace| format!("{:032x}", trace.trace_id));
+        let names = [("request_id", Context::request_id()), ("trace_id", trace_id.map(Into::into))];
+        let end = if self.format == LogFormat::Json { "}\n" } else { "\n" };
+        out.write_str(line.strip_suffix(end).unwrap_or(&line))?;
+        for (name, value) in names.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+            // Neither needs escaping: both are checked when they come in.
+            match self.format {
+                LogFormat::Text => write!(out, " {name}={value}")?,
+                LogFormat::Json => write!(out, r#","{name}":"{value}""#)?,
+            }
+        }
+        out.write_str(end)
+    }
 }
 
 /// Writes each event it is handed as one line.
@@ -161,6 +208,30 @@ pub(super) mod tests {
         let line: Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!((line["message"].as_str(), line["reason"].as_str()), (Some(HOSTILE), Some(HOSTILE)));
         assert_eq!(line["level"], "INFO");
+    }
+
+    /// Goal: a line leads to its request. Method: the same line on somebody's behalf and on nobody's.
+    #[tokio::test]
+    async fn a_line_names_on_whose_behalf_it_is_written() {
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+        let context = Context::of_request("pod".into(), "r-1".into()).in_trace(trace, None);
+        let log = || tracing::info!(count = 1, "told");
+        let names = ["r-1", "0af7651916cd43dd8448eb211c80319c"];
+        context
+            .scope(async {
+                let line = &written("info", LogFormat::Json, log)[0];
+                let json: Value = serde_json::from_str(line).unwrap();
+                assert_eq!(["request_id", "trace_id"].map(|name| json[name].as_str().unwrap()), names);
+                let line = &written("info", LogFormat::Text, log)[0];
+                assert!(
+                    line.ends_with(&format!("told count=1 request_id={} trace_id={}", names[0], names[1])),
+                    "{line}"
+                );
+            })
+            .await;
+        let line = &written("info", LogFormat::Json, log)[0];
+        let json: Value = serde_json::from_str(line).unwrap();
+        assert!(json.get("request_id").is_none() && json["count"] == 1, "{line}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::http::{HeaderMap, Uri, header::AUTHORIZATION};
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 /// The keys that are accepted; several at a time, so that they can be rotated.
 #[derive(Clone)]
@@ -18,9 +18,17 @@ impl ApiKeys {
 
     /// Whether `key` is one of them. Takes the same time whichever it is, or none.
     pub fn accept(&self, key: &[u8]) -> bool {
+        self.which(key).is_some()
+    }
+
+    /// Which of them `key` is, counted from 1: what it is called where it must not be told. Takes the same time whichever it
+    /// is, or none.
+    pub fn which(&self, key: &[u8]) -> Option<usize> {
         let digest: [u8; 32] = Sha256::digest(key).into();
-        let found = self.0.iter().fold(Choice::from(0), |found, known| found | known.ct_eq(&digest));
-        found.into()
+        let found = (1_u32..).zip(&self.0).fold(0_u32, |found, (number, known)| {
+            u32::conditional_select(&found, &number, known.ct_eq(&digest))
+        });
+        usize::try_from(found).ok().filter(|number| *number > 0)
     }
 }
 
@@ -84,6 +92,7 @@ mod tests {
     fn every_current_key_is_accepted_and_no_other() {
         let keys = ApiKeys::new(["old", "new"]);
         assert!(keys.accept(b"old") && keys.accept(b"new"));
+        assert_eq!([keys.which(b"old"), keys.which(b"new"), keys.which(b"")], [Some(1), Some(2), None]);
         assert!(!keys.accept(b"") && !keys.accept(b"ol") && !keys.accept(b"old "));
         assert_eq!(format!("{keys:?}"), "ApiKeys(2)");
     }

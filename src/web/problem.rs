@@ -11,6 +11,8 @@ use axum::{
 };
 use serde::Serialize;
 
+use crate::telemetry::Context;
+
 /// Why a request was refused. A refused request changed nothing.
 ///
 /// `code` is stable and meant for programs; `detail` is for people and may change. 4xx: the caller is at fault and
@@ -37,6 +39,9 @@ struct Fields {
     line: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<usize>,
+    /// What to name when asking the operator.
+    #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
+    request_id: Option<Box<str>>,
     #[serde(skip)]
     retry_after: Option<Duration>,
 }
@@ -66,6 +71,7 @@ impl Problem {
             errors: Vec::new(),
             line: None,
             column: None,
+            request_id: None,
             retry_after: None,
         }))
     }
@@ -268,7 +274,10 @@ impl fmt::Display for Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        self.0.request_id = Context::request_id().map(|id| (*id).into());
+        let Fields { code, status, .. } = &*self.0;
+        tracing::debug!(code, status = status.as_u16(), "a request was refused");
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.0.status, body).into_response();
         let headers = response.headers_mut();

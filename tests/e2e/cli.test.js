@@ -127,7 +127,7 @@ test('shelfcast --help is the reference', async t => {
   // Goal: every command and every setting is there, by its name or as its flag, with its default. Method: look for each.
   const { code, output } = await run(t, ['--help']);
   assert.equal(code, 0, output);
-  const commands = ['serve', 'check', 'notify', 'watch', 'healthcheck', 'sign', 'verify', 'fake'];
+  const commands = ['serve', 'check', 'notify', 'watch', 'trace', 'healthcheck', 'sign', 'verify', 'fake'];
   const settings = {
     PORT: '3003', HOST: '0.0.0.0', APP_ENV: 'development', FRONTEND_URL: 'http://localhost:3009', ALLOWED_ORIGINS: '', BATCH_WINDOW_MS: '300',
     BATCH_MAX_EVENTS: '100', BATCH_MAX_BYTES: '', BATCH_EDGE: 'trailing', INTERNAL_API_KEY: '', LOG_RETENTION_SECS: '600',

@@ -7,7 +7,7 @@ use shelfcast::config::{SETTINGS, Setting};
 fn help_is_as_documented() {
     let mut command = shelfcast::cli::command();
     insta::assert_snapshot!(command.render_help());
-    for name in ["check", "notify", "watch", "healthcheck", "sign", "verify", "fake"] {
+    for name in ["check", "notify", "watch", "trace", "healthcheck", "sign", "verify", "fake"] {
         let sub = command.find_subcommand_mut(name).unwrap();
         assert!(sub.render_help().to_string().contains("Example"), "{name} shows no example");
     }

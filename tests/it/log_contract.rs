@@ -11,6 +11,7 @@ use shelfcast::{
         redis::{Durability, RedisLogConfig},
     },
     model::{Data, Entry, Event, EventType, LogTime, Position, ProductId, Timestamp},
+    telemetry::{Context, Way},
 };
 use tokio::time::{advance, sleep, timeout};
 
@@ -255,6 +256,23 @@ async fn another_life_is_another_epoch(one: World, two: World) {
     assert_eq!(read(&mut *tail, 1).await[0].at, start(&one).await, "and it begins at the beginning");
 }
 
+/// Goal: any pod can say who brought an entry. Method: events on somebody's behalf, and one on nobody's.
+async fn an_entry_says_who_brought_it(World { log, .. }: World) {
+    let mut tail = log.tail(start(&log).await);
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+    let context = Context::of_request("pod-a".into(), "order-4711".into()).in_trace(trace, None);
+    context.scope(Context::via(Way::Key(2), append(&log, vec![event(1), event(2)]))).await;
+    append(&log, vec![event(3)]).await;
+    let entries = read(&mut *tail, 3).await;
+    for entry in &entries[..2] {
+        let origin = entry.origin.as_ref().unwrap();
+        assert_eq!((origin.source(), origin.pod()), ("key:2", "pod-a"));
+        assert_eq!((origin.request_id(), origin.trace()), (Some("order-4711"), Some(trace)));
+    }
+    assert_eq!(entries[2].origin, None);
+    assert!(entries[0].size_bytes() > entries[2].size_bytes(), "it is counted");
+}
+
 /// One test for each promise, for one implementation.
 macro_rules! suite {
     ($name:ident, $attribute:meta, $fresh:expr, [$($promise:ident),* $(,)?]) => {
@@ -285,6 +303,7 @@ macro_rules! suite {
                 what_is_older_than_the_retention_goes,
                 a_lost_input_is_an_entry_of_its_own,
                 an_event_comes_out_as_it_went_in,
+                an_entry_says_who_brought_it,
             ]
         );
     };
@@ -328,4 +347,30 @@ async fn another_life_of_a_memory_log_is_another_epoch() {
 #[tokio::test]
 async fn another_life_of_a_redis_log_is_another_epoch() {
     another_life_is_another_epoch(redis().await, redis().await).await;
+}
+
+/// Goal: pods of two versions share a log while they are rolled. Method: entries as an older pod writes them (no word of who
+/// brought it) and as a later one may (fields nobody here knows), between two of our own.
+#[tokio::test]
+async fn an_entry_is_read_without_what_older_pods_lack_and_with_what_later_ones_add() {
+    let World { log, _server, .. } = redis().await;
+    let server = _server.unwrap();
+    let mut tail = log.tail(start(&log).await);
+    append(&log, vec![event(1)]).await;
+    let first = read(&mut *tail, 1).await.remove(0);
+    let epoch = first.at.epoch.to_string();
+    let add = |n: i64, more: &[&str]| {
+        let time = first.log_time.micros() + n - 1;
+        let (id, b, t) = (format!("{n}-0"), (time - 1).to_string(), time.to_string());
+        let mut words =
+            vec!["XADD", "{shelfcast}:log", &id, "e", &epoch, "t", &t, "b", &b, "k", "sale_update"];
+        words.extend(["p", "p", "d", "{}", "s", "2026-01-01T00:00:00Z"]);
+        words.extend(more);
+        assert!(server.command(&words).starts_with('$'), "it is added");
+    };
+    add(2, &[]);
+    add(3, &["o", "not what we write", "zz", "later"]);
+    let entries = read(&mut *tail, 2).await;
+    let told: Vec<_> = entries.iter().map(|entry| (entry.at.n, entry.origin.is_some())).collect();
+    assert_eq!(told, [(2, false), (3, false)]);
 }

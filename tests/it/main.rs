@@ -7,6 +7,7 @@ mod channels;
 mod cli;
 mod health;
 mod log_contract;
+mod logs;
 mod notify;
 mod observed;
 mod openapi;

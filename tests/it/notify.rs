@@ -108,14 +108,15 @@ async fn malformed_json_is_told_with_its_place() {
     let app = TestApp::start().await;
     let problem = app.post("{\n  \"productId\": oops}", &[]).await.json();
     assert_eq!((&problem["line"], &problem["column"]), (&json!(2), &json!(16)), "{problem}");
-    let problem = app.post(&b"{\"a\":\n \"\xff\"}"[..], &[]).await.json();
+    let named = [("x-request-id", "r-1")];
+    let problem = app.post(&b"{\"a\":\n \"\xff\"}"[..], &named).await.json();
     assert_eq!((&problem["line"], &problem["column"]), (&json!(2), &json!(3)), "{problem}");
     for (body, line) in [("", 1), ("{\n", 2)] {
         let problem = app.post(body, &[]).await.json();
         assert_eq!((&problem["line"], &problem["column"]), (&json!(line), &json!(1)), "{problem}");
     }
     insta::assert_snapshot!(problem);
-    insta::assert_snapshot!(app.post(r#"{"events":[{"productId":"a b"}]}"#, &[]).await.json());
+    insta::assert_snapshot!(app.post(r#"{"events":[{"productId":"a b"}]}"#, &named).await.json());
 }
 
 /// Goal: what is refused before the body is read. Method: one header each.

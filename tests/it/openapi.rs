@@ -184,7 +184,7 @@ async fn it_holds_together() {
         count += 1;
         operations.insert(id.as_str().unwrap().to_owned());
         let schemes = operation["security"].as_array().into_iter().flatten();
-        for scheme in schemes.flat_map(|scheme| names(scheme)) {
+        for scheme in schemes.flat_map(names) {
             assert!(document["components"]["securitySchemes"].get(&scheme).is_some(), "{scheme}");
         }
         let secured = operation["security"].is_array();

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::store::{Content, Lineage, Refusal, Standing, StoreError, Stored, Taken};
 use crate::{
     eventlog::Appended,
-    model::{Data, Entry, Epoch, Event, LogTime, Position, ProductId, Timestamp},
+    model::{Data, Entry, Epoch, Event, LogTime, Origin, Position, ProductId, Timestamp},
 };
 
 /// The kind of an entry that says that an input lost something; every other kind is an event's type.
@@ -98,5 +98,5 @@ fn read_content<'a>(field: &impl Fn(&str) -> &'a str, at: Position, log_time: Lo
         "" => None,
         digest => Some(digest.parse().ok()?),
     };
-    Some(Content::Event(Box::new(Entry { at, log_time, event, message })))
+    Some(Content::Event(Box::new(Entry { at, log_time, event, message, origin: Origin::parse(field("o")) })))
 }

@@ -13,14 +13,15 @@
 -- ARGV     1 a name for a new epoch      2 the lease token that must hold, or ''     3 the holder's count, or ''
 --          4 entries kept at most        5 milliseconds a claim lives                6 channel for invalidations
 --          7 channel to mirror to, or '' 8 digest of the request's body, or ''       9 digest of the message, or ''
---          10 events; then five for each: kind, product, data, timestamp, '1' if it has a claim
+--          10 events; then five for each: kind, product, data, timestamp, '1' if it has a claim; the last one of all: who
+--          brought them, or ''
 -- Returns  'fenced' | 'key_reused' | 'inconsistent' and the epoch | ('taken' or 'repeated'), accepted, duplicates, cursor of the
 --          last event, lineage
 local lease, token, count = KEYS[3], ARGV[2], ARGV[3]
 local streaks = KEYS[5]
 local max_len, claim_ttl_ms = ARGV[4], ARGV[5]
 local invalidation_channel, mirror_channel = ARGV[6], ARGV[7]
-local body_digest, message_digest = ARGV[8], ARGV[9]
+local body_digest, message_digest, origin = ARGV[8], ARGV[9], ARGV[#ARGV]
 
 if token ~= '' and redis.call('GET', lease) ~= token then return { 'fenced' } end
 local at = standing() or begin(ARGV[1])
@@ -73,6 +74,10 @@ for i = 1, tonumber(ARGV[10]) do
     if message_digest ~= '' and accepted == 0 then
       fields[#fields + 1] = 'm'
       fields[#fields + 1] = message_digest
+    end
+    if origin ~= '' then
+      fields[#fields + 1] = 'o'
+      fields[#fields + 1] = origin
     end
     local added = redis.pcall('XADD', log, 'MAXLEN', '~', max_len, digits(at.n + 1) .. '-0', unpack(fields))
     if added.err then

@@ -172,7 +172,7 @@ impl SnapshotStore for RedisStore {
         let mut call = self.append_call(append);
         call.keys.extend([self.keys.snapshots(), self.keys.sales()]);
         call.args.extend(writes.args());
-        let returned = self.run_append(&self.append_seen, &call).await?;
+        let returned = self.run_append(&self.append_seen, call).await?;
         match returned.split_first() {
             Some((kind, stands)) if kind == "changed" => read_stands(stands).ok_or(UNREADABLE),
             _ => Ok(Stands::Taken(read_append(&returned)?)),

@@ -23,6 +23,7 @@ use crate::{
     eventlog::{Append, InputGap, LeaseToken},
     model::{Epoch, Event, ProductId},
     redis::{Call, Keys, Link, RedisConfig, Script, once, without_args},
+    telemetry::Context,
 };
 
 /// What the log keeps, and when an append counts as done.
@@ -189,14 +190,19 @@ impl RedisStore {
     }
 
     /// Runs one of the scripts that append, and waits for what `DURABILITY` says if it was done.
-    pub(super) async fn run_append(&self, script: &Script, call: &Call) -> Result<Vec<String>, StoreError> {
+    pub(super) async fn run_append(
+        &self,
+        script: &Script,
+        mut call: Call,
+    ) -> Result<Vec<String>, StoreError> {
+        call.args.push(Context::origin().map(|origin| origin.as_str().to_owned()).unwrap_or_default());
         let commands = self.connected(&self.commands)?;
         let confirm: (_, &[_]) = match self.config.durability {
-            Durability::Memory => return self.ask(script, call).await,
+            Durability::Memory => return self.ask(script, &call).await,
             Durability::Replica => ("WAIT", &["1", Self::CONFIRM_MS]),
             Durability::Fsync => ("WAITAOF", &["1", "0", Self::CONFIRM_MS]),
         };
-        let ran = script.run_then(commands, Self::TIMEOUT, call, confirm).await;
+        let ran = script.run_then(commands, Self::TIMEOUT, &call, confirm).await;
         let (returned, confirmed) = ran.map_err(|error| self.error(&error))?;
         // WAIT answers with how many replicas have it; WAITAOF with the same of disks, the primary's own first.
         let count = confirmed.into_array().first().and_then(Value::as_i64).unwrap_or(0);
@@ -293,7 +299,7 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn append(&self, append: &Append) -> Result<Taken, StoreError> {
-        read_append(&self.run_append(&self.append, &self.append_call(append)).await?)
+        read_append(&self.run_append(&self.append, self.append_call(append)).await?)
     }
 
     async fn append_gap(&self, gap: &InputGap) -> Result<Taken, StoreError> {
@@ -301,7 +307,7 @@ impl Store for RedisStore {
         let mut args = self.append_args(gap.lease, None, false);
         let product_ids = gap.product_ids.iter().map(ProductId::as_str).collect::<Vec<_>>().join(",");
         args.extend(["", "", "1", KIND_GAP, &product_ids, "", "", ""].map(str::to_owned));
-        read_append(&self.run_append(&self.append, &Call { keys, args }).await?)
+        read_append(&self.run_append(&self.append, Call { keys, args }).await?)
     }
 
     async fn head(&self) -> Result<Standing, StoreError> {

@@ -137,6 +137,7 @@ impl World {
                 timestamp: Timestamp::from(LogTime::from_micros(0)),
             },
             message: None,
+            origin: None,
         });
         self.pod.hub.applied(&entry);
         let closed = self.windows.push(Instant::now(), entry);

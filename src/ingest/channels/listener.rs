@@ -35,7 +35,7 @@ use crate::{
     ingest::{Gate, Refused},
     model::{LogTime, MessageDigest, Position},
     redis::{Keys, Link, once},
-    telemetry::Metrics,
+    telemetry::{Context, Metrics, Way},
 };
 
 /// What one pod hears on the input channels.
@@ -446,7 +446,8 @@ impl Listener {
                 heard: Some(HeardOnce { number: taken.number, digest: taken.digest }),
                 from_mirror: channel.is_mirror(),
             };
-            let result = self.gate.append(Append { request: None, events, message: Some(message) }).await;
+            let append = self.gate.append(Append { request: None, events, message: Some(message) });
+            let result = Context::via(Way::Channel(channel.name()), append).await;
             let result = result.map_err(|refused| match refused {
                 Refused::Log(error) => error,
                 // Another pod appends it.

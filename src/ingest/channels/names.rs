@@ -71,7 +71,7 @@ pub struct ChannelNames {
 
 impl ChannelNames {
     /// The input stream's name, without a prefix.
-    const STREAM: &str = "product-events";
+    pub const STREAM: &str = "product-events";
 
     /// Names that begin with `prefix` (`CHANNEL_PREFIX`, often empty).
     pub fn new(prefix: &str) -> Self {

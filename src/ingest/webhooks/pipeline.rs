@@ -25,7 +25,7 @@ use crate::{
         Gate, Load,
         body::{read_body, told_bytes},
     },
-    telemetry::Metrics,
+    telemetry::{Context, Metrics, Way},
     web::{AddressBuckets, ClientAddress, Problem},
 };
 
@@ -81,6 +81,10 @@ impl Pipeline {
     }
 
     async fn receive(&self, platform: &dyn Platform, request: Request) -> Result<Response, Problem> {
+        Context::via(Way::Webhook(platform.name()), self.take(platform, request)).await
+    }
+
+    async fn take(&self, platform: &dyn Platform, request: Request) -> Result<Response, Problem> {
         let arrived = Instant::now();
         let (intake, turn) = match self.verified(platform, request, arrived).await? {
             Verified::Intake(intake, turn) => (intake, turn),

@@ -143,7 +143,7 @@ fn entry(n: u64) -> Arc<Entry> {
         data: Data::new(&raw("{}")).expect("an object"),
         timestamp: log_time(n).into(),
     };
-    Arc::new(Entry { at: at(n), log_time: log_time(n), event, message: None })
+    Arc::new(Entry { at: at(n), log_time: log_time(n), event, message: None, origin: None })
 }
 
 fn product_id(i: u64) -> ProductId {

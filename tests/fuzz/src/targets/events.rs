@@ -24,7 +24,7 @@ pub(super) fn at(n: u64) -> Position {
 
 /// A batch with this one event.
 pub(super) fn batch(event: Event, n: u64) -> Batch {
-    Batch::of(Arc::new(Entry { at: at(n), log_time: now(), event, message: None }))
+    Batch::of(Arc::new(Entry { at: at(n), log_time: now(), event, message: None, origin: None }))
 }
 
 /// Events that may be appended: each part is what its type promises, and what leaves for clients reads back the same.

@@ -122,7 +122,7 @@ impl Server {
                 continue;
             }
             let at = meta.epoch.at(meta.n + 1);
-            let entry = Entry { at, log_time: now, event: new.event.clone(), message: None };
+            let entry = Entry { at, log_time: now, event: new.event.clone(), message: None, origin: None };
             self.data.add(at, now, meta.time, Content::Event(Box::new(entry)), keeps)?;
             accepted += 1;
             (meta.n, meta.time) = (at.n, now);
