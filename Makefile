@@ -127,13 +127,20 @@ test-sim:
 
 # The binary that `cargo test` built: `cargo build` alone would build everything again, because the tests ask tokio for
 # one feature more. Cargo may have been told to build elsewhere, so it is asked where the binary is.
+#
+# With the feature `otel` it is built the same way, first and put aside: a test that needs the binary brings it along.
 test-e2e:
+	@echo 'test: building the gateway with the feature otel (cargo test --features shelfcast/otel --no-run --test tidy)'
+	@cargo test --workspace --features shelfcast/otel --no-run --quiet --test tidy
+	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
+	cp -f "$$target/debug/shelfcast" "$$target/debug/shelfcast-otel"
 	@echo 'test: building the gateway (cargo test --workspace --no-run)'
 	@cargo test --workspace --no-run --quiet
 	@echo 'test: the binary with real clients (npm test in tests/e2e)'
 	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
 	browser=$$(tests/setup browser) && \
-	cd tests/e2e && SHELFCAST_BIN="$$target/debug/shelfcast" CHROMIUM="$$browser" npm test
+	cd tests/e2e && SHELFCAST_BIN="$$target/debug/shelfcast" SHELFCAST_OTEL_BIN="$$target/debug/shelfcast-otel" \
+	CHROMIUM="$$browser" npm test
 
 # With the binary of test-e2e. The package that Next.js gets is the one that is built here.
 test-client:

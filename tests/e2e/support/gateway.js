@@ -18,16 +18,18 @@ export class Gateway {
   #env;
   #process = null;
   #output = '';
+  #binary;
 
-  constructor(port, env) {
+  constructor(port, env, binary = BINARY) {
     this.port = port;
     this.#env = env;
+    this.#binary = binary;
     gateways.add(this);
   }
 
-  /** A ready gateway. `env` adds to the defaults below. */
-  static async start(env = {}) {
-    const gateway = new Gateway(await freePort(), env);
+  /** A ready gateway. `env` adds to the defaults below. `binary`: another build of it. */
+  static async start(env = {}, binary = BINARY) {
+    const gateway = new Gateway(await freePort(), env, binary);
     await gateway.start();
     return gateway;
   }
@@ -45,7 +47,7 @@ export class Gateway {
   }
 
   async start() {
-    const child = spawn(BINARY, [], { env: environment({ PORT: String(this.port), ...this.#env }), stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(this.#binary, [], { env: environment({ PORT: String(this.port), ...this.#env }), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8');
