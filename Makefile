@@ -8,7 +8,9 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 
 .PHONY: help run check audit test soak fuzz bench image setup
-.PHONY: prerequisites compiler check-rust check-dependencies check-javascript check-operations test-rust test-sim test-e2e test-client test-chaos test-operations image soak-sim soak-chaos fuzz-corpus
+.PHONY: prerequisites compiler check-rust check-dependencies check-javascript check-operations
+.PHONY: test-rust test-cost test-sim test-load test-e2e test-client test-chaos test-operations
+.PHONY: soak-sim soak-chaos fuzz-corpus bench-rust bench-load bench-client
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -19,7 +21,7 @@ run: prerequisites compiler ## Start the gateway on port 3003, built for release
 
 check: prerequisites compiler check-rust check-dependencies check-javascript check-operations ## Format, lints, types, docs, dependencies: everything but running it
 
-test: setup test-rust test-sim test-e2e test-client test-chaos test-operations ## Set up what the tests need, then run every test there is
+test: setup test-rust test-cost test-sim test-load test-e2e test-client test-chaos test-operations ## Set up what the tests need, then run every test there is
 
 SOAK_FROM ?= 1
 SOAK_SEEDS ?= 200000
@@ -50,9 +52,23 @@ fuzz-corpus: prerequisites compiler
 	@tests/setup cxx
 	@tests/fuzz/run minimise
 
-bench: setup ## Measure; times are printed, never asserted
-	@echo 'bench: benchmarks (cargo bench)'
-	@cargo bench
+bench: setup bench-load bench-rust bench-client ## Measure, half an hour; times are printed, never asserted (make bench-load LOAD='--quick')
+
+# What the load benchmark is asked for; see benches/load/README.md.
+LOAD ?=
+
+bench-load:
+	@echo 'bench: building the gateway and the load benchmark for release (cargo build --release)'
+	@cargo build --release --quiet --package shelfcast --package shelfcast-load
+	@echo 'bench: what a delivery, a connection and an event cost, beside two other servers (shelfcast-load, 15 minutes)'
+	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
+	"$$target/release/shelfcast-load" run --markdown "$$target/load.md" --svg "$$target/load.svg" $(LOAD)
+
+bench-rust:
+	@echo 'bench: the path of an event, the index, the log (cargo bench, 6 minutes)'
+	@cargo bench --bench path --bench index --bench log
+
+bench-client:
 	@echo 'bench: the client on the example shop, in a browser (npm run bench in client-ts, 5 minutes)'
 	@cargo build --release --quiet
 	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
@@ -106,7 +122,7 @@ audit: prerequisites compiler ## Look for known vulnerabilities in what is built
 
 check-javascript:
 	@echo 'check: JavaScript syntax (node --check)'
-	@find tests/e2e tests/ops '(' -name node_modules -o -name .venv -o -name .tools ')' -prune -o -name '*.js' -print | xargs -n 1 node --check
+	@find tests/e2e tests/ops benches/load/node '(' -name node_modules -o -name .venv -o -name .tools ')' -prune -o -name '*.js' -print | xargs -n 1 node --check
 	@tests/setup packages
 	@echo 'check: the client as it is published: format, lints, types, package, sizes, docs (npm run check in client-ts)'
 	@cd client-ts && npm run --silent check
@@ -119,6 +135,21 @@ check-operations:
 test-rust:
 	@echo 'test: units, integration, tidy, doc tests (cargo test)'
 	@cargo test --workspace
+
+# The regression guard: a path that became dearer than its recorded budget fails. See benches/cost.rs.
+test-cost:
+	@echo 'test: building the hottest paths, optimised (cargo bench --profile cost --no-run)'
+	@cargo bench --quiet --profile cost --bench cost --no-run
+	@echo 'test: instructions of the hottest paths against their budgets (callgrind)'
+	@cargo bench --quiet --profile cost --bench cost
+
+# Nothing is measured here: it shows that the benchmark works, and that nothing is lost under its load.
+test-load:
+	@echo 'test: building the gateway (cargo test --workspace --no-run)'
+	@cargo test --workspace --no-run --quiet
+	@echo 'test: every scenario of the load benchmark with a few clients (shelfcast-load run --quick, half a minute)'
+	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
+	cargo run --quiet --package shelfcast-load -- run --quick --shelfcast "$$target/debug/shelfcast" >"$$target/load-quick.md"
 
 # Faults that no test thought of: several gateways on a simulated Redis, judged by the checker. See tests/proof/README.md.
 test-sim:
