@@ -369,7 +369,7 @@ async fn an_entry_is_read_without_what_older_pods_lack_and_with_what_later_ones_
         assert!(server.command(&words).starts_with('$'), "it is added");
     };
     add(2, &[]);
-    add(3, &["o", "not what we write", "zz", "later"]);
+    add(3, &["o", "nonsense", "zz", "later"]);
     let entries = read(&mut *tail, 2).await;
     let told: Vec<_> = entries.iter().map(|entry| (entry.at.n, entry.origin.is_some())).collect();
     assert_eq!(told, [(2, false), (3, false)]);

@@ -67,7 +67,9 @@ async fn every_wrong_key_gets_the_same_answer_unread() {
     ];
     let mut answers = Vec::new();
     for headers in guesses {
+        // Of one name, because an answer names its request.
         let mut request = Request::post("/api/notify").header("content-type", "application/json");
+        request = request.header("x-request-id", "r-1");
         for (name, value) in &headers {
             request = request.header(*name, value);
         }
