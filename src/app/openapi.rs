@@ -1,7 +1,7 @@
 //! `GET /openapi.json`: the HTTP surface as OpenAPI 3.1. Describes; decides nothing.
 //!
 //! Written by hand, sent as it stands, and compared with the routes, the problems and the limits by
-//! `tests/it/openapi.rs`. See ADR 0041.
+//! `tests/it/openapi.rs`. See ADR 0032.
 
 use axum::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
