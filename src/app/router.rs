@@ -1,6 +1,6 @@
 //! Every route in one list, grouped by who calls it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -132,7 +132,9 @@ impl Routes {
             .allow_origin(AllowOrigin::predicate(allow))
             .allow_credentials(true)
             .allow_methods([Method::GET, Method::POST])
-            .expose_headers([X_REQUEST_ID])
+            .expose_headers([X_REQUEST_ID, header::RETRY_AFTER])
+            // Browsers cap it at two hours or less; without it they ask before every request that is not a plain one.
+            .max_age(Duration::from_secs(600))
             .allow_headers([
                 header::CONTENT_TYPE,
                 header::AUTHORIZATION,

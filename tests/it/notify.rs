@@ -335,4 +335,5 @@ async fn pages_of_other_shops_are_refused_everywhere() {
     let good = app.send(good).await;
     assert_eq!(good.status, 200);
     assert_eq!(good.headers["access-control-allow-origin"], "https://shop.example");
+    assert_eq!(good.headers["access-control-expose-headers"], "x-request-id,retry-after");
 }

@@ -48,6 +48,8 @@ use crate::web::{Authenticator, Unauthorized, Visitor};
 const PATH: &str = "/socket.io";
 /// Bytes of one message or polling body from a client (contract section 8).
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Each WebSocket has it from its beginning. Most messages are a join of a hundred bytes; it grows for a longer one.
+const READ_BUFFER_BYTES: usize = 1024;
 /// A client that opened a transport but does not connect to the namespace is let go.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -74,6 +76,7 @@ pub fn layer(hub: Arc<Hub>, authenticator: Arc<Authenticator>) -> (SocketIoLayer
         .max_payload(MESSAGE_BYTES_MAX as u64)
         .ws_max_message_size(MESSAGE_BYTES_MAX)
         .ws_max_frame_size(MESSAGE_BYTES_MAX)
+        .ws_read_buffer_size(READ_BUFFER_BYTES)
         .connect_timeout(CONNECT_TIMEOUT)
         .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
         .build_layer();

@@ -121,6 +121,7 @@ async fn a_preflight_allows_the_shop_the_methods_in_use_and_others_nothing() {
         let header =
             |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(header("access-control-allow-origin").as_deref(), told);
+        assert_eq!(header("access-control-max-age").as_deref(), Some("600"));
         let methods = header("access-control-allow-methods").unwrap_or_default();
         assert!(methods.split(',').all(|m| ["GET", "POST", ""].contains(&m.trim())), "{methods}");
         let values =
