@@ -3,7 +3,7 @@
 //!
 //! All or nothing: one bad event refuses the request, and every bad field of every event is named.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{error::Category, value::RawValue};
 
 use crate::{
@@ -194,6 +194,10 @@ fn request_claim(key: &[u8], body: &[u8]) -> Result<RequestClaim, Problem> {
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
     let value = serde_json::from_str(text).map_err(|error| match error.classify() {
         Category::Data => Problem::invalid_event(vec![field("", OBJECT)]),
+        // A list of more than was asked for is a mistake in the list to who reads a struct from it.
+        _ if !is_object(text) && serde_json::from_str::<IgnoredAny>(text).is_ok() => {
+            Problem::invalid_event(vec![field("", OBJECT)])
+        }
         Category::Syntax | Category::Eof | Category::Io => {
             let message = error.to_string();
             let what = message.split(" at line ").next().unwrap_or_default();

@@ -82,6 +82,7 @@ async fn every_bad_body_is_refused_with_its_code_and_its_fields() {
             "invalid_event",
             vec![""],
         ),
+        (format!("[{GOOD},{GOOD}]"), 422, "invalid_event", vec![""]),
         (r#"{"events":[]}"#.into(), 422, "invalid_event", vec!["events"]),
         (r#"{"events":{}}"#.into(), 422, "invalid_event", vec!["events"]),
         (r#"{"events":[["p","price_update",{}]]}"#.into(), 422, "invalid_event", vec!["events[0]"]),
