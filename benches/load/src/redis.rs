@@ -16,7 +16,7 @@ use crate::{LoadError, machine, servers::free_port};
 /// What the gateway runs for an append of events that were not observed.
 const APPEND: &str = concat!(
     include_str!("../../../src/eventlog/redis/epoch.lua"),
-    "local what_changed, keep_seen\n",
+    "local what_changed, keep_seen, told_from\n",
     include_str!("../../../src/eventlog/redis/append.lua")
 );
 
@@ -113,7 +113,14 @@ fn append(mut stream: TcpStream, time: Duration) -> io::Result<f64> {
 fn arguments(hash: &str) -> Vec<&str> {
     const DATA: &str =
         r#"{"productId":"product-17","oldPrice":19.9,"newPrice":14.9,"discountPercentage":25,"number":1234}"#;
-    let keys = ["{shelfcast}:log", "{shelfcast}:meta", "{shelfcast}:lease", "{shelfcast}:lease-meta"];
+    const ORIGIN: &str = "key:1 shelfcast-7d9f8c5b6d-x2x4z 7c73398316a307da -";
+    let keys = [
+        "{shelfcast}:log",
+        "{shelfcast}:meta",
+        "{shelfcast}:lease",
+        "{shelfcast}:lease-meta",
+        "{shelfcast}:streaks",
+    ];
     let options = [
         "refwrite",
         "",
@@ -127,7 +134,7 @@ fn arguments(hash: &str) -> Vec<&str> {
         "1",
     ];
     let event = ["price_update", "product-17", DATA, "2026-01-01T00:00:00Z", ""];
-    [&["EVALSHA", hash, "4"][..], &keys, &options, &event].concat()
+    [&["EVALSHA", hash, "5"][..], &keys, &options, &event, &[ORIGIN]].concat()
 }
 
 fn command(words: &[&str]) -> Vec<u8> {
