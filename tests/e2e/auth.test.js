@@ -137,11 +137,12 @@ describe('a stream', () => {
   });
 
   test('is refused with a bad token, and not told why', async () => {
-    // Goal: 401 and one body for every reason. Method: each reason in the header and in the URL.
+    // Goal: 401 and one body for every reason. Method: each reason in the header and in the URL; of one name, because an
+    // answer names its request.
     const bodies = new Set();
     for (const [reason, make] of Object.entries(BAD)) {
-      for (const ask of [{ query: `&token=${make()}` }, { headers: { authorization: `Bearer ${make()}` } }]) {
-        const answer = await status(gateway, ask);
+      for (const { query, headers } of [{ query: `&token=${make()}` }, { headers: { authorization: `Bearer ${make()}` } }]) {
+        const answer = await status(gateway, { query, headers: { 'x-request-id': 'r-1', ...headers } });
         assert.equal(answer.status, 401, reason);
         assert.equal(answer.json.code, 'unauthorized');
         assert.equal(answer.headers['www-authenticate'], 'Bearer');
