@@ -2,7 +2,7 @@
 //!
 //! axum's own loop sets no limit on heads and has no way to end one connection, so this is ours, on hyper.
 
-use std::{convert::Infallible, time::Duration};
+use std::{error::Error, time::Duration};
 
 use axum::{
     Router,
@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
-    Connection, Guarded, GuardedListener,
+    Connection, Detach, Guarded, GuardedListener,
     body::{InService, Timed, Tracked},
+    detached::Detaching,
 };
 use crate::tasks::Tasks;
 
@@ -59,21 +60,36 @@ pub async fn serve(mut listener: GuardedListener, router: Router, stops: Stops) 
 }
 
 async fn serve_one(stream: Guarded, router: Router, stop: CancellationToken) {
+    let (connection, held) = (stream.connection().clone(), stream.held());
+    // Of its own, so that a connection that goes on without it does not keep the room for it.
+    let served = Box::pin(serve_http(stream, router, stop)).await;
+    let Err(error) = served else { return };
+    match Detaching::find(error.as_ref()) {
+        Some(detached) => {
+            drop(error);
+            detached.go_on(connection, held).await;
+        }
+        // Nearly always the other end, which went or spoke nonsense.
+        None => tracing::debug!(error, "a connection ended early"),
+    }
+}
+
+async fn serve_http(
+    stream: Guarded,
+    router: Router,
+    stop: CancellationToken,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let connection = stream.connection().clone();
     let service = service_fn(move |request| answer(request, connection.clone(), router.clone()));
     let builder = protocols();
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
-    let served = tokio::select! {
+    tokio::select! {
         served = serving.as_mut() => served,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
-    };
-    if let Err(error) = served {
-        // Nearly always the other end, which went or spoke nonsense.
-        tracing::debug!(error, "a connection ended early");
     }
 }
 
@@ -95,10 +111,13 @@ async fn answer(
     mut request: Request<Incoming>,
     connection: Connection,
     router: Router,
-) -> Result<Response<Tracked>, Infallible> {
+) -> Result<Response<Tracked>, Detaching> {
     let in_service = InService::new(connection.clone(), request.version());
-    request.extensions_mut().insert(ConnectInfo(connection));
-    let response = router.oneshot(request.map(|body| Body::new(Timed::new(body)))).await?;
+    request.extensions_mut().insert(ConnectInfo(connection.clone()));
+    let Ok(mut response) = router.oneshot(request.map(|body| Body::new(Timed::new(body)))).await;
+    if let Some(detach) = response.extensions_mut().remove::<Detach>() {
+        return Err(Detaching::new(detach, response, in_service, &connection));
+    }
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let in_service = if upgraded { in_service.for_good() } else { in_service };
     Ok(response.map(|body| Tracked { body, _in_service: in_service }))
