@@ -10,7 +10,6 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
-use socketioxide::layer::SocketIoLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
@@ -53,14 +52,18 @@ pub(super) struct Routes {
 
 impl Routes {
     /// The public port. Origins are checked in front of everything, Socket.IO included: WebSockets ignore CORS.
-    pub(super) fn public(&self, socketio: SocketIoLayer) -> Router {
+    pub(super) fn public(&self) -> Router {
         let publishers = Router::new()
             .route("/api/notify", post(notify))
             .route("/api/notify/batch", post(notify_batch))
             .with_state(Arc::clone(&self.door));
         let browsers =
             Router::new().route("/api/events", get(sse::events)).with_state(Arc::clone(&self.events));
-        let mut router = publishers.merge(self.platforms()).merge(browsers).merge(self.orchestrator());
+        let mut router = publishers
+            .merge(self.platforms())
+            .merge(browsers)
+            .merge(self.sockets.clone().routes())
+            .merge(self.orchestrator());
         router = if self.private_admin {
             router.merge(Router::new().route("/health", get(health)).with_state(Arc::clone(&self.health)))
         } else {
@@ -72,8 +75,6 @@ impl Routes {
         router
             .fallback(async || Problem::not_found())
             .method_not_allowed_fallback(async || Problem::method_not_allowed())
-            .layer(socketio)
-            .layer(middleware::from_fn_with_state(self.sockets.clone(), socketio::guard))
             .layer(middleware::from_fn_with_state(Arc::clone(&self.origins), check_origin))
             .layer(self.cors())
             .layer(middleware::map_response_with_state(Arc::clone(&self.metrics), count_refusal))

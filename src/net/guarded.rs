@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, tcp::OwnedReadHalf},
@@ -22,6 +23,8 @@ pub struct Guarded {
     half: OwnedReadHalf,
     connection: Connection,
     held: Arc<Held>,
+    /// What was read from it before, and is to be read again.
+    unread: Bytes,
     /// What it may send, once it is upgraded.
     incoming: Option<TokenBucket>,
 }
@@ -34,7 +37,7 @@ impl Guarded {
         let connection = held.connection().clone();
         let (half, out) = stream.into_split();
         connection.open(out);
-        Self { half, connection, held: Arc::new(held), incoming: None }
+        Self { half, connection, held: Arc::new(held), unread: Bytes::new(), incoming: None }
     }
 
     /// The application's handle to it.
@@ -45,6 +48,12 @@ impl Guarded {
     /// Its place in the list, for who goes on without it.
     pub(super) fn held(&self) -> Arc<Held> {
         Arc::clone(&self.held)
+    }
+
+    /// The same stream with `bytes`, which were read from it, before all that is still to be read.
+    pub fn with_unread(mut self, bytes: Bytes) -> Self {
+        self.unread = bytes;
+        self
     }
 
     /// Tries to write. What cannot be done is tried again once it is watched: the connection may have been cut before
@@ -89,6 +98,11 @@ impl AsyncRead for Guarded {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.connection.check_cut()?;
+        if !self.unread.is_empty() {
+            let length = self.unread.len().min(buf.remaining());
+            buf.put_slice(&self.unread.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let result = if self.is_spent() {
             self.connection.throttle();

@@ -41,8 +41,13 @@ impl SocketLane {
         self.link.connection().filter(|_| carried)
     }
 
+    /// The short way, if it is open. Not before an upgrade is complete: a client takes whatever else comes on the new
+    /// transport for a failed one.
     fn short_way(&self) -> Option<&Connection> {
-        self.link.short_way().filter(|_| self.socket.connected())
+        let open = |_: &&Connection| {
+            self.socket.connected() && self.socket.transport_type() == TransportType::Websocket
+        };
+        self.link.short_way().filter(open)
     }
 
     /// Whether anything queued to it now would only take memory.
