@@ -48,7 +48,7 @@ for (const name of ['base', ...BUILDS]) {
   test(`${name}: only a process that has hung for a minute is restarted`, () => {
     const { periodSeconds, failureThreshold, httpGet } = container.livenessProbe;
     assert.ok(periodSeconds * failureThreshold >= 60);
-    assert.equal(httpGet.path, '/health/live');
+    for (const probe of [httpGet, container.startupProbe.httpGet]) assert.equal(probe.path, '/health/live');
     assert.ok(container.startupProbe.periodSeconds * container.startupProbe.failureThreshold >= 30);
   });
 
