@@ -47,6 +47,20 @@ test('each alert has a section of the runbook, and each section an alert', () =>
   }
 });
 
+test('the runbook names the limits of alerts as they are', () => {
+  const inWords = {
+    ShelfcastStale: seconds => `above ${seconds} s`,
+    ShelfcastNearlyFull: share => `${share * 100} %`,
+    ShelfcastSlowClients: share => `${share * 100} %`,
+    ShelfcastMemory: bytes => `${bytes / 1024} kB`,
+  };
+  for (const [alert, words] of Object.entries(inWords)) {
+    const limit = Number(/> ([\d.]+)/.exec(alerts.find(rule => rule.alert === alert).expr)[1]);
+    const [, section] = new RegExp(`^### ${alert}$(.*?)^##`, 'ms').exec(read('docs/runbook.md'));
+    assert.ok(section.includes(words(limit)), `${alert}: ${words(limit)}`);
+  }
+});
+
 test('alerts and dashboard ask for metrics and labels that there are', () => {
   const there = listed();
   const autoscaler = parse(read('k8s/base/hpa.yaml')).spec.metrics.filter(({ pods }) => pods).map(({ pods }) => ({ title: 'the autoscaler', expr: pods.metric.name }));
