@@ -96,7 +96,9 @@ impl Detached {
 
 fn head<B>(response: Response<B>) -> Vec<u8> {
     let (mut parts, _body) = response.into_parts();
-    let date = HeaderValue::from_str(&httpdate::fmt_http_date(SystemTime::now()));
+    #[expect(clippy::disallowed_methods, reason = "a header for caches; nothing here depends on it")]
+    let now = SystemTime::now();
+    let date = HeaderValue::from_str(&httpdate::fmt_http_date(now));
     date.into_iter().for_each(|date| drop(parts.headers.insert(DATE, date)));
     // That of the body which is left aside.
     parts.headers.remove(CONTENT_LENGTH);

@@ -51,8 +51,9 @@ impl Guarded {
     }
 
     /// The same stream with `bytes`, which were read from it, before all that is still to be read.
-    pub fn with_unread(mut self, bytes: Bytes) -> Self {
-        self.unread = bytes;
+    pub fn with_unread(mut self, bytes: &[u8]) -> Self {
+        // A copy, mostly of nothing: a slice would keep the whole buffer that a head was read into.
+        self.unread = Bytes::copy_from_slice(bytes);
         self
     }
 

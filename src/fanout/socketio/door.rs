@@ -251,7 +251,7 @@ impl WebSocket {
 /// The stream itself, with what the client has said on it so far.
 fn stream(upgraded: Upgraded) -> Option<Guarded> {
     let parts = auto::upgrade::downcast::<TokioIo<Guarded>>(upgraded).ok()?;
-    Some(parts.io.into_inner().with_unread(parts.read_buf))
+    Some(parts.io.into_inner().with_unread(&parts.read_buf))
 }
 
 /// Notes what a poll takes along.
