@@ -139,7 +139,7 @@ fn window_deliver(members: u64) -> Box<dyn FnMut()> {
                 black_box(full);
             }
             now += window;
-            for closed in windows.expire(now) {
+            while let Some(closed) = windows.expire(now) {
                 runtime.block_on(hub.flush(closed));
             }
         }

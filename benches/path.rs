@@ -110,7 +110,7 @@ fn windows(c: &mut Criterion) {
                     for entry in entries {
                         left.extend(windows.push(now, entry));
                     }
-                    left.extend(windows.expire(now + Duration::from_millis(300)));
+                    left.extend(std::iter::from_fn(|| windows.expire(now + Duration::from_millis(300))));
                     left
                 },
                 BatchSize::SmallInput,

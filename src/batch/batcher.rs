@@ -68,25 +68,34 @@ impl Batcher {
     pub async fn run(mut self, drain: CancellationToken) {
         // Windows close in time also while the log cannot be read.
         let mut read_from = Instant::now();
+        let mut log_first = false;
         loop {
             let deadline = self.windows.next_deadline();
-            tokio::select! {
+            let next = tokio::select! {
                 biased;
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                () = due(deadline), if !log_first => Next::Due,
+                read = read_after(read_from, &mut *self.tail) => Next::Read(read),
+                () = due(deadline) => Next::Due,
+                () = drain.cancelled() => break,
+            };
+            // Batches and entries take turns. When many windows are due, what is appended meanwhile would otherwise open
+            // its windows all at once behind them, and they would be due all at once: such a convoy never ends.
+            log_first = matches!(next, Next::Due);
+            match next {
+                Next::Due => {
                     let closed = self.windows.expire(Instant::now());
                     self.leave(closed).await;
+                    // On one core those who append have had no turn for as long as that took.
+                    tokio::task::yield_now().await;
                 }
-                read = read_after(read_from, &mut *self.tail) => match read {
-                    Ok(tailed) => {
-                        self.note(None);
-                        self.take(tailed).await;
-                    }
-                    Err(error) => {
-                        self.note(Some(error));
-                        read_from = Instant::now() + Self::RETRY;
-                    }
-                },
-                () = drain.cancelled() => break,
+                Next::Read(Ok(tailed)) => {
+                    self.note(None);
+                    self.take(tailed).await;
+                }
+                Next::Read(Err(error)) => {
+                    self.note(Some(error));
+                    read_from = Instant::now() + Self::RETRY;
+                }
             }
         }
         self.drain().await;
@@ -150,13 +159,28 @@ impl Batcher {
         }
     }
 
-    async fn leave(&mut self, closed: Vec<Closed>) {
+    async fn leave(&mut self, closed: impl IntoIterator<Item = Closed, IntoIter: Send>) {
         for closed in closed {
             self.metrics.batches.increment(1);
             self.metrics.batch_events.record(closed.batch.count() as f64);
             self.downstream.flush(closed).await;
         }
         self.downstream.covered(self.windows.covered(), self.windows.pending_count());
+    }
+}
+
+/// What the batcher does next.
+enum Next {
+    Due,
+    Read(Result<Tailed, LogError>),
+}
+
+async fn due(deadline: Option<Instant>) {
+    match deadline {
+        // A sleep is not over before the timers were looked at, however late it is.
+        Some(deadline) if deadline <= Instant::now() => {}
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -87,7 +87,7 @@ fn play(config: BatchConfig, steps: &[Step]) -> Run {
                 let end = now + Duration::from_millis(ms);
                 while let Some(deadline) = windows.next_deadline().filter(|d| *d <= end) {
                     now = now.max(deadline);
-                    let closed = windows.expire(now);
+                    let closed = std::iter::from_fn(|| windows.expire(now)).collect();
                     leave(&mut run, &mut held, closed, now);
                 }
                 now = end;

@@ -63,6 +63,7 @@ pub struct Windows {
 struct Window {
     /// Tells this window from an earlier one of the same product.
     serial: u64,
+    closes: Instant,
     /// `None`: opened by an entry that left at once (leading edge), and nothing came since.
     batch: Option<Batch>,
 }
@@ -87,13 +88,16 @@ impl Windows {
         }
     }
 
-    /// Takes the next entry of the log and returns the batches that leave before or because of it, in order: those whose
-    /// time has come, one that is full, one that must make room, or the entry itself at a leading edge.
+    /// Takes the next entry of the log and returns the batches of its product that leave before or because of it, in
+    /// order: one whose time has come, one that is full, one that must make room, or the entry itself at a leading edge.
     pub fn push(&mut self, now: Instant, entry: Arc<Entry>) -> Vec<Closed> {
-        // A caller that comes late must not put an entry into a window whose time is over.
-        let mut left = self.expire(now);
-        self.applied = entry.at;
+        let mut left = Vec::new();
         let product_id = entry.event.product_id.clone();
+        // A caller that comes late must not put an entry into a window whose time is over.
+        if self.open.get(&product_id).is_some_and(|window| window.closes <= now) {
+            self.close_in_time(now, product_id.clone(), &mut left);
+        }
+        self.applied = entry.at;
         if self.config.window.is_zero() {
             self.leave(Batch::of(entry), &mut left);
             return left;
@@ -128,22 +132,29 @@ impl Windows {
         left
     }
 
-    /// Closes every window whose time has come; batches leave in the order of their oldest entry.
-    pub fn expire(&mut self, now: Instant) -> Vec<Closed> {
-        let mut due = Vec::new();
-        while let Some(ticket) = self.tickets.pop_front_if(|t| t.closes <= now) {
+    /// Closes the window that has been due for longest, and returns its batch. One at a time: what comes in meanwhile
+    /// is to open its window when it comes, not when all that is due has left.
+    pub fn expire(&mut self, now: Instant) -> Option<Closed> {
+        let mut left = Vec::new();
+        while let Some(ticket) = self.tickets.pop_front_if(|t| left.is_empty() && t.closes <= now) {
             if self.open.get(&ticket.product_id).is_some_and(|w| w.serial == ticket.serial) {
-                due.push(ticket.product_id);
+                self.close_in_time(now, ticket.product_id, &mut left);
             }
         }
-        self.close_all(due, Some(now))
+        left.pop()
     }
 
-    /// Closes every window now: history ends here, or the process does.
+    /// Closes every window now, in the order of their oldest entries: history ends here, or the process does.
     pub fn flush(&mut self) -> Vec<Closed> {
         self.tickets.clear();
-        let all = self.open.keys().cloned().collect();
-        self.close_all(all, None)
+        let mut all: Vec<_> = self.open.keys().cloned().collect();
+        let oldest_n = |w: Option<&Window>| w.and_then(|w| w.batch.as_ref()).map(|b| b.oldest().at.n);
+        all.sort_unstable_by_key(|product_id| oldest_n(self.open.get(product_id)));
+        let mut left = Vec::new();
+        for product_id in all {
+            self.close(&product_id, &mut left);
+        }
+        left
     }
 
     /// Goes on behind `applied`, which is no entry: a hole, or the start of a new epoch. Nothing may be open.
@@ -182,13 +193,10 @@ impl Windows {
     ) {
         self.opened_count += 1;
         let serial = self.opened_count;
-        self.tickets.push_back(Ticket {
-            closes: now + self.config.window,
-            serial,
-            product_id: product_id.clone(),
-        });
+        let closes = now + self.config.window;
+        self.tickets.push_back(Ticket { closes, serial, product_id: product_id.clone() });
         self.held.extend(entry.iter().map(|e| e.at.n));
-        self.open.insert(product_id.clone(), Window { serial, batch: entry.map(Batch::of) });
+        self.open.insert(product_id.clone(), Window { serial, closes, batch: entry.map(Batch::of) });
         self.close_if_full(now, product_id, left);
     }
 
@@ -206,22 +214,11 @@ impl Windows {
         }
     }
 
-    /// Closes these windows in the order of their oldest entry. With a leading edge a window that collected
-    /// something is followed by another, from `follow` on.
-    fn close_all(&mut self, mut due: Vec<ProductId>, follow: Option<Instant>) -> Vec<Closed> {
-        let oldest_n = |w: Option<&Window>| w.and_then(|w| w.batch.as_ref()).map(|b| b.oldest().at.n);
-        due.sort_unstable_by_key(|product_id| oldest_n(self.open.get(product_id)));
-        let mut left = Vec::new();
-        for product_id in due {
-            let collected = self.close(&product_id, &mut left);
-            match follow {
-                Some(now) if collected && self.config.edge == Edge::Leading => {
-                    self.open_with(now, product_id, None, &mut left);
-                }
-                _ => {}
-            }
+    /// Closes a window whose time has come. With a leading edge one that collected something is followed by another.
+    fn close_in_time(&mut self, now: Instant, product_id: ProductId, left: &mut Vec<Closed>) {
+        if self.close(&product_id, left) && self.config.edge == Edge::Leading {
+            self.open_with(now, product_id, None, left);
         }
-        left
     }
 
     /// Takes the window away and lets its batch leave, if it collected one.

@@ -156,7 +156,7 @@ impl World {
     }
 
     async fn expire(&mut self) {
-        let closed = self.windows.expire(Instant::now());
+        let closed = std::iter::from_fn(|| self.windows.expire(Instant::now())).collect();
         self.leave(closed).await;
     }
 
