@@ -1,14 +1,15 @@
-//! [`serve`]: HTTP on guarded connections. Knows no route.
+//! [`serve`]: HTTP on guarded connections. Knows no route: [`Answers`] does.
 //!
 //! axum's own loop sets no limit on heads and has no way to end one connection, so this is ours, on hyper.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, future::Future, pin::Pin, time::Duration};
 
 use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{Request, Response, StatusCode},
+    http::{Request, StatusCode},
+    response::Response,
 };
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -43,13 +44,31 @@ pub struct Stops {
     pub keep: CancellationToken,
 }
 
+/// An answer on its way. Boxed, so that a connection that waits for its next request has no room for it.
+pub type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Who answers requests. Cheap to clone: every connection has one.
+pub trait Answers: Clone + Send + Sync + 'static {
+    /// Answers a request that came over this connection.
+    fn answer(&self, request: Request<Timed>, connection: Connection) -> Answering;
+}
+
+impl Answers for Router {
+    fn answer(&self, request: Request<Timed>, connection: Connection) -> Answering {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(connection));
+        let answering = self.clone().oneshot(request);
+        Box::pin(async { answering.await.unwrap_or_else(|never| match never {}) })
+    }
+}
+
 /// Serves until it is stopped, and returns when every connection has ended. Dropped, it keeps none for a next request.
-pub async fn serve(mut listener: GuardedListener, router: Router, stops: Stops) {
+pub async fn serve(mut listener: GuardedListener, answers: impl Answers, stops: Stops) {
     let tasks = Tasks::new();
     let _dropped = stops.keep.clone().drop_guard();
     loop {
         tokio::select! {
-            stream = listener.accept() => tasks.spawn(serve_one(stream, router.clone(), stops.keep.clone())),
+            stream = listener.accept() => tasks.spawn(serve_one(stream, answers.clone(), stops.keep.clone())),
             () = stops.accept.cancelled() => break,
         }
     }
@@ -58,9 +77,9 @@ pub async fn serve(mut listener: GuardedListener, router: Router, stops: Stops) 
     tasks.ended().await;
 }
 
-async fn serve_one(stream: Guarded, router: Router, stop: CancellationToken) {
+async fn serve_one(stream: Guarded, answers: impl Answers, stop: CancellationToken) {
     let connection = stream.connection().clone();
-    let service = service_fn(move |request| answer(request, connection.clone(), router.clone()));
+    let service = service_fn(move |request| answer(request, &connection, &answers));
     let builder = protocols();
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
@@ -91,15 +110,17 @@ fn protocols() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn answer(
-    mut request: Request<Incoming>,
-    connection: Connection,
-    router: Router,
-) -> Result<Response<Tracked>, Infallible> {
+fn answer<A: Answers>(
+    request: Request<Incoming>,
+    connection: &Connection,
+    answers: &A,
+) -> impl Future<Output = Result<Response<Tracked>, Infallible>> + use<A> {
     let in_service = InService::new(connection.clone(), request.version());
-    request.extensions_mut().insert(ConnectInfo(connection));
-    let response = router.oneshot(request.map(|body| Body::new(Timed::new(body)))).await?;
-    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let in_service = if upgraded { in_service.for_good() } else { in_service };
-    Ok(response.map(|body| Tracked { body, _in_service: in_service }))
+    let answering = answers.answer(request.map(Timed::new), connection.clone());
+    async {
+        let response = answering.await;
+        let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let in_service = if upgraded { in_service.for_good() } else { in_service };
+        Ok(response.map(|body| Tracked { body, _in_service: in_service }))
+    }
 }
