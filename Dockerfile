@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # The gateway as an image: one binary on a base that has glibc and certificates, and neither a shell nor a package manager.
-# `tests/ops/image/run` carries out these steps without a Docker engine.
+# `make image` carries out these steps without a Docker engine.
 #
 #   docker build --tag shelfcast .
 #   docker run --read-only --publish 3003:3003 --env INTERNAL_API_KEY="$(openssl rand -hex 32)" \

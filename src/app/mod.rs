@@ -151,7 +151,7 @@ impl App {
             Batcher::new(config.batch, Arc::clone(&log), tail, applied, downstream, Arc::clone(&metrics));
 
         let authenticator = Arc::new(Authenticator::new(config.jwt.clone(), config.require_auth, clock));
-        let (socketio, io) = socketio::layer(Arc::clone(&hub), Arc::clone(&authenticator));
+        let (socketio, io) = socketio::service(Arc::clone(&hub), Arc::clone(&authenticator));
         let health = Arc::new(Health::new(Arc::clone(&hub), Arc::clone(&metrics)));
         let door = NotifyDoor {
             gate: Arc::clone(&gate),
@@ -165,7 +165,7 @@ impl App {
             pipeline: Arc::clone(&pipeline),
             webhooks: config.webhooks.clone(),
             events: Arc::new(EventsDoor { hub: Arc::clone(&hub), authenticator }),
-            sockets: Door::new(Arc::clone(&hub)),
+            sockets: Door::new(Arc::clone(&hub), socketio, tasks.clone()),
             health: Arc::clone(&health),
             origins: Arc::new(config.origins.clone()),
             proxies: Arc::new(config.proxies.clone()),
@@ -174,7 +174,7 @@ impl App {
             pod: Arc::clone(&config.pod),
             private_admin: config.admin.is_some(),
         };
-        let public = routes.public(socketio);
+        let public = routes.public();
         let admin = config.admin.is_some().then(|| routes.admin());
         let connections = connections(config, &metrics);
         Ok(Self {

@@ -10,7 +10,6 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
-use socketioxide::layer::SocketIoLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     fanout::{
-        socketio::{self, Door},
+        socketio::Door,
         sse::{self, EventsDoor},
     },
     ingest::{
@@ -53,10 +52,10 @@ pub(super) struct Routes {
 
 impl Routes {
     /// The public port.
-    pub(super) fn public(&self, socketio: SocketIoLayer) -> Front {
+    pub(super) fn public(&self) -> Front {
         Front::new(Parts {
             door: Arc::clone(&self.door),
-            router: self.router(socketio),
+            router: self.router(),
             health: Arc::clone(&self.health),
             origins: Arc::clone(&self.origins),
             proxies: Arc::clone(&self.proxies),
@@ -66,14 +65,18 @@ impl Routes {
     }
 
     /// Its routes. Origins are checked in front of everything, Socket.IO included: WebSockets ignore CORS.
-    fn router(&self, socketio: SocketIoLayer) -> Router {
+    fn router(&self) -> Router {
         let publishers = Router::new()
             .route("/api/notify", post(notify))
             .route("/api/notify/batch", post(notify_batch))
             .with_state(Arc::clone(&self.door));
         let browsers =
             Router::new().route("/api/events", get(sse::events)).with_state(Arc::clone(&self.events));
-        let mut router = publishers.merge(self.platforms()).merge(browsers).merge(self.orchestrator());
+        let mut router = publishers
+            .merge(self.platforms())
+            .merge(browsers)
+            .merge(self.sockets.clone().routes())
+            .merge(self.orchestrator());
         router = if self.private_admin {
             router.merge(Router::new().route("/health", get(health)).with_state(Arc::clone(&self.health)))
         } else {
@@ -85,8 +88,6 @@ impl Routes {
         router
             .fallback(async || Problem::not_found())
             .method_not_allowed_fallback(async || Problem::method_not_allowed())
-            .layer(socketio)
-            .layer(middleware::from_fn_with_state(self.sockets.clone(), socketio::guard))
             .layer(middleware::from_fn_with_state(Arc::clone(&self.origins), check_origin))
             .layer(self.cors())
             // Now, and not anew for each request: the library would begin with no session each time.

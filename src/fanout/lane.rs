@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::{
     index::ResyncReason,
     model::{Frame, Position, ProductId},
+    net::Sent,
     telemetry::Transport,
 };
 
@@ -54,6 +55,16 @@ pub enum Delivery {
     Gone,
 }
 
+impl From<Sent> for Delivery {
+    fn from(sent: Sent) -> Self {
+        match sent {
+            Sent::Taken => Self::Sent,
+            Sent::Full => Self::Full,
+            Sent::Gone => Self::Gone,
+        }
+    }
+}
+
 /// A frame on its way to many, with the forms that transports share among their connections.
 #[derive(Debug)]
 pub struct Parcel {
@@ -71,7 +82,7 @@ impl Parcel {
         Self { frame, flushed: Instant::now(), sse: OnceLock::new(), websocket: OnceLock::new() }
     }
 
-    /// The SSE block with its `id:`, made by the first who asks.
+    /// The chunk of SSE with its `id:`, made by the first who asks.
     pub(super) fn sse(&self, make: impl FnOnce() -> Bytes) -> Bytes {
         self.sse.get_or_init(make).clone()
     }

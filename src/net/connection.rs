@@ -41,6 +41,8 @@ struct Shared {
     multiplexed: AtomicBool,
     /// It speaks another protocol than HTTP, to its end.
     upgraded: AtomicBool,
+    /// It outlives its stream: see [`Detach`](super::Detach).
+    detached: AtomicBool,
     /// It has sent more than it may for now, and is not read.
     throttled: AtomicBool,
     /// Since when a write waits for the other end.
@@ -112,6 +114,7 @@ impl Connection {
             requests: AtomicUsize::new(0),
             multiplexed: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
             throttled: AtomicBool::new(false),
             blocked: Moment::default(),
             closing: Moment::default(),
@@ -137,6 +140,12 @@ impl Connection {
     /// Whether several clients may share it (HTTP/2 behind a proxy), so that ending it would end them all.
     pub fn is_multiplexed(&self) -> bool {
         self.0.multiplexed.load(Ordering::Relaxed)
+    }
+
+    /// Whether an answer may leave HTTP on it, see [`Detach`](super::Detach): not while an earlier one waits to be written,
+    /// which would be lost.
+    pub fn may_detach(&self) -> bool {
+        !self.is_multiplexed() && self.0.blocked.get().is_none()
     }
 
     /// Notes that so many bytes are about to be queued to this connection; the next write records how long it took since
@@ -221,6 +230,15 @@ impl Connection {
     /// The request that is being served has turned it into something else than HTTP.
     pub(super) fn upgrade(&self) {
         self.0.upgraded.store(true, Ordering::Release);
+    }
+
+    /// It goes on without its stream.
+    pub(super) fn detach(&self) {
+        self.0.detached.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_detached(&self) -> bool {
+        self.0.detached.load(Ordering::Acquire)
     }
 
     /// A request was answered to its end.

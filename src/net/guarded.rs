@@ -3,9 +3,11 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, tcp::OwnedReadHalf},
@@ -20,7 +22,9 @@ use crate::rate::{Rate, TokenBucket};
 pub struct Guarded {
     half: OwnedReadHalf,
     connection: Connection,
-    held: Held,
+    held: Arc<Held>,
+    /// What was read from it before, and is to be read again.
+    unread: Bytes,
     /// What it may send, once it is upgraded.
     incoming: Option<TokenBucket>,
 }
@@ -33,7 +37,7 @@ impl Guarded {
         let connection = held.connection().clone();
         let (half, out) = stream.into_split();
         connection.open(out);
-        Self { half, connection, held, incoming: None }
+        Self { half, connection, held: Arc::new(held), unread: Bytes::new(), incoming: None }
     }
 
     /// The application's handle to it.
@@ -41,15 +45,16 @@ impl Guarded {
         &self.connection
     }
 
-    /// Fails once the connection was cut; what the kernel still holds for the other end goes with it.
-    fn check_cut(&self) -> io::Result<()> {
-        if !self.connection.is_cut() {
-            return Ok(());
-        }
-        if let Err(error) = self.half.as_ref().set_zero_linger() {
-            tracing::debug!(%error, "a connection that was cut lingers");
-        }
-        Err(io::ErrorKind::ConnectionAborted.into())
+    /// Its place in the list, for who goes on without it.
+    pub(super) fn held(&self) -> Arc<Held> {
+        Arc::clone(&self.held)
+    }
+
+    /// The same stream with `bytes`, which were read from it, before all that is still to be read.
+    pub fn with_unread(mut self, bytes: &[u8]) -> Self {
+        // A copy, mostly of nothing: a slice would keep the whole buffer that a head was read into.
+        self.unread = Bytes::copy_from_slice(bytes);
+        self
     }
 
     /// Tries to write. What cannot be done is tried again once it is watched: the connection may have been cut before
@@ -59,12 +64,12 @@ impl Guarded {
         cx: &mut Context<'_>,
         mut write: impl FnMut(&Connection, &mut Context<'_>) -> io::Result<Poll<T>>,
     ) -> Poll<io::Result<T>> {
-        self.check_cut()?;
+        self.connection.check_cut()?;
         if let Poll::Ready(done) = write(&self.connection, cx)? {
             return Poll::Ready(Ok(done));
         }
         self.connection.watch_write(cx);
-        self.check_cut()?;
+        self.connection.check_cut()?;
         write(&self.connection, cx)?.map(Ok)
     }
 
@@ -81,7 +86,9 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        self.connection.let_go();
+        if !self.connection.is_detached() {
+            self.connection.let_go();
+        }
     }
 }
 
@@ -91,7 +98,12 @@ impl AsyncRead for Guarded {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.check_cut()?;
+        self.connection.check_cut()?;
+        if !self.unread.is_empty() {
+            let length = self.unread.len().min(buf.remaining());
+            buf.put_slice(&self.unread.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let result = if self.is_spent() {
             self.connection.throttle();
@@ -103,7 +115,7 @@ impl AsyncRead for Guarded {
             self.connection.watch_read(cx);
             // It may have been ended before it was watched, or the kernel may take more of what waits: whoever sends
             // beside the one who serves it counts on this one to go on with that.
-            self.check_cut()?;
+            self.connection.check_cut()?;
             self.connection.pump()?;
             if self.connection.is_closing() {
                 return Poll::Ready(Ok(()));

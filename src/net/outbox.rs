@@ -65,6 +65,23 @@ impl Outbox {
         self.witness.is_some()
     }
 
+    /// Has the kernel forget what it holds for the other end, once the socket is closed.
+    pub(super) fn reset(&self) -> io::Result<()> {
+        self.half.as_ref().map_or(Ok(()), |half| half.as_ref().set_zero_linger())
+    }
+
+    /// Bytes that the other end said, of which nothing is kept; 0: it has ended.
+    pub(super) fn hear(&self, cx: &mut Context<'_>) -> io::Result<Poll<usize>> {
+        let Some(socket) = self.half.as_ref().map(AsRef::as_ref) else { return Ok(Poll::Ready(0)) };
+        while socket.poll_read_ready(cx)?.is_ready() {
+            match socket.try_read(&mut [0; 256]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                heard => return heard.map(Poll::Ready),
+            }
+        }
+        Ok(Poll::Pending)
+    }
+
     /// Lets go of the socket, and of what waits for it.
     pub(super) fn close(&mut self) {
         // Dropped, it would shut the socket down, which is about to be closed anyway.

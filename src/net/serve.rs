@@ -2,7 +2,7 @@
 //!
 //! axum's own loop sets no limit on heads and has no way to end one connection, so this is ours, on hyper.
 
-use std::{convert::Infallible, future::Future, pin::Pin, time::Duration};
+use std::{error::Error, future::Future, pin::Pin, time::Duration};
 
 use axum::{
     Router,
@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
-    Connection, Guarded, GuardedListener,
+    Connection, Detach, Guarded, GuardedListener,
     body::{InService, Timed, Tracked},
+    detached::Detaching,
 };
 use crate::tasks::Tasks;
 
@@ -78,21 +79,36 @@ pub async fn serve(mut listener: GuardedListener, answers: impl Answers, stops: 
 }
 
 async fn serve_one(stream: Guarded, answers: impl Answers, stop: CancellationToken) {
+    let (connection, held) = (stream.connection().clone(), stream.held());
+    // Of its own, so that a connection that goes on without it does not keep the room for it.
+    let served = Box::pin(serve_http(stream, answers, stop)).await;
+    let Err(error) = served else { return };
+    match Detaching::find(error.as_ref()) {
+        Some(detached) => {
+            drop(error);
+            detached.go_on(connection, held).await;
+        }
+        // Nearly always the other end, which went or spoke nonsense.
+        None => tracing::debug!(error, "a connection ended early"),
+    }
+}
+
+async fn serve_http(
+    stream: Guarded,
+    answers: impl Answers,
+    stop: CancellationToken,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let connection = stream.connection().clone();
     let service = service_fn(move |request| answer(request, &connection, &answers));
     let builder = protocols();
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
-    let served = tokio::select! {
+    tokio::select! {
         served = serving.as_mut() => served,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
-    };
-    if let Err(error) = served {
-        // Nearly always the other end, which went or spoke nonsense.
-        tracing::debug!(error, "a connection ended early");
     }
 }
 
@@ -114,11 +130,15 @@ fn answer<A: Answers>(
     request: Request<Incoming>,
     connection: &Connection,
     answers: &A,
-) -> impl Future<Output = Result<Response<Tracked>, Infallible>> + use<A> {
+) -> impl Future<Output = Result<Response<Tracked>, Detaching>> + use<A> {
     let in_service = InService::new(connection.clone(), request.version());
     let answering = answers.answer(request.map(Timed::new), connection.clone());
-    async {
-        let response = answering.await;
+    let connection = connection.clone();
+    async move {
+        let mut response = answering.await;
+        if let Some(detach) = response.extensions_mut().remove::<Detach>() {
+            return Err(Detaching::new(detach, response, in_service, &connection));
+        }
         let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let in_service = if upgraded { in_service.for_good() } else { in_service };
         Ok(response.map(|body| Tracked { body, _in_service: in_service }))

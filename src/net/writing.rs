@@ -32,6 +32,17 @@ impl Connection {
         *self.outbox().lock() = Outbox::new(half);
     }
 
+    /// Fails once it was cut; what the kernel still holds for the other end goes with it.
+    pub(super) fn check_cut(&self) -> io::Result<()> {
+        if !self.is_cut() {
+            return Ok(());
+        }
+        if let Err(error) = self.outbox().lock().reset() {
+            tracing::debug!(%error, "a connection that was cut lingers");
+        }
+        Err(io::ErrorKind::ConnectionAborted.into())
+    }
+
     /// The stream is dropped.
     pub(super) fn let_go(&self) {
         self.outbox().lock().close();

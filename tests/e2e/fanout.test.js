@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { connect } from './support/client.js';
+import { Client, connect } from './support/client.js';
 import { Gateway } from './support/gateway.js';
 import { request } from './support/http.js';
 import { notify, price } from './support/notify.js';
@@ -52,8 +52,7 @@ test(`${SOCKETS} viewers of one product get ${EVENTS} events in one batch each, 
     assert.equal(batch.previousCursor, cursor);
   }
   for (const client of clients) assert.deepEqual(client.unread('batched_product_update'), []);
-  const { text } = await request(gateway, '/metrics');
-  assert.match(text, new RegExp(`^shelfcast_deliveries_direct_total ${2 * SOCKETS}$`, 'm'), 'each by the short way');
+  assert.equal(await sentDirectly(gateway), 2 * SOCKETS, 'each by the short way');
 
   for (const client of clients) client.close();
   await until(async () => {
@@ -61,3 +60,36 @@ test(`${SOCKETS} viewers of one product get ${EVENTS} events in one batch each, 
     return now.connections === 0 && now.rooms.totalRooms === 0 && now.rooms.totalSubscribers === 0;
   }, 'a gateway that has forgotten everybody who left', PATIENCE_MS);
 });
+
+test('a session takes the short way once its upgrade is complete, and not while it polls', async t => {
+  // Goal: order survives the change of ways, and upgraded sessions cost no more than others. Method: a batch to a client
+  // that polls; then clients that begin by polling get two batches while they upgrade and two after.
+  const gateway = await Gateway.start();
+  after(() => gateway.stop());
+  const polls = await connect(t, gateway, { road: 'polling' });
+  await polls.join('polled');
+  await notify(gateway, price('polled', 1));
+  assert.deepEqual(prices([await polls.nextBatch('polled')]), [1]);
+  assert.equal(await sentDirectly(gateway), 0);
+
+  const product = 'upgraded';
+  const early = Array.from({ length: 20 }, () => new Client(gateway, { road: 'polling then upgrade' }));
+  t.after(() => early.forEach(client => client.close()));
+  await Promise.all(early.map(client => client.join(product)));
+  for (const value of [1, 2]) {
+    await notify(gateway, price(product, value));
+    for (const client of early) assert.deepEqual(prices([await client.nextBatch(product)]), [value]);
+  }
+  await Promise.all(early.map(client => client.ready()));
+  const before = await sentDirectly(gateway);
+  for (const value of [3, 4]) {
+    await notify(gateway, price(product, value));
+    for (const client of early) assert.deepEqual(prices([await client.nextBatch(product)]), [value]);
+  }
+  assert.equal(await sentDirectly(gateway), before + 2 * early.length);
+});
+
+async function sentDirectly(gateway) {
+  const { text } = await request(gateway, '/metrics');
+  return Number(/^shelfcast_deliveries_direct_total (\d+)$/m.exec(text)[1]);
+}

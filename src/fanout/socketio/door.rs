@@ -2,14 +2,19 @@
 //!
 //! It lets sessions in or not, gives each its [`Link`], and answers for sessions that were ended. What the packets say is
 //! not read here.
+//!
+//! The library judges and answers the request for a WebSocket, but the connection is handed to it apart, once HTTP has let
+//! go of it: so it keeps neither the request nor what HTTP put around the connection.
 
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use axum::{
+    Router,
     body::{Body, to_bytes},
     extract::{ConnectInfo, Request, State},
     http::{
@@ -19,30 +24,44 @@ use axum::{
             SEC_WEBSOCKET_VERSION, UPGRADE,
         },
     },
-    middleware::Next,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use hyper::upgrade::OnUpgrade;
+use hyper::{
+    service::Service,
+    upgrade::{OnUpgrade, Upgraded},
+};
+use hyper_util::{rt::TokioIo, server::conn::auto};
 use parking_lot::Mutex;
 use serde::Deserialize;
 
 use super::{
-    MESSAGE_BYTES_MAX, PATH,
+    Library, MESSAGE_BYTES_MAX, PATH,
     link::{Link, Links},
 };
 use crate::{
     fanout::{Hub, NotAdmitted},
-    net::{Connection, NoSeat},
+    net::{Connection, Guarded, NoSeat, Witness},
+    tasks::Tasks,
     web::{ClientAddress, Problem},
 };
 
 /// What the door knows.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Door {
     hub: Arc<Hub>,
     links: Arc<Links>,
     /// Sessions in the order they came, those that have not connected to the namespace among them.
     newcomers: Arc<Mutex<Newcomers>>,
+    /// Serves what is let in.
+    library: Library,
+    tasks: Tasks,
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Door")
+    }
 }
 
 type Newcomers = VecDeque<Weak<Link>>;
@@ -52,15 +71,12 @@ const POST_RETRY: Duration = Duration::from_secs(1);
 /// Bytes of the library's answer to a handshake: a session id and four numbers.
 const OPEN_BYTES_MAX: usize = 4 * 1024;
 
-/// The middleware. It stands around the library's layer.
-pub async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
-    if !is_ours(request.uri()) {
-        return next.run(request).await;
-    }
+/// The middleware. It stands around the library.
+async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
     let mut response = match session_id(request.uri()) {
         None => door.open(request, next).await.unwrap_or_else(IntoResponse::into_response),
         Some(sid) => match door.links.get(sid) {
-            Some(link) => proceed(&link, request, next).await,
+            Some(link) => door.proceed(&link, request, next).await,
             // The library says so in its own words.
             None => next.run(slim(request)).await,
         },
@@ -72,9 +88,19 @@ pub async fn guard(State(door): State<Door>, request: Request, next: Next) -> Re
 }
 
 impl Door {
-    /// A door to this hub.
-    pub fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, links: Arc::default(), newcomers: Arc::default() }
+    /// A door to this hub, with the library behind it.
+    pub fn new(hub: Arc<Hub>, library: Library, tasks: Tasks) -> Self {
+        Self { hub, links: Arc::default(), newcomers: Arc::default(), library, tasks }
+    }
+
+    /// Its route, with all that lies under it.
+    pub fn routes(self) -> Router {
+        let library = self.library.clone();
+        Router::new()
+            .route_service(PATH, library.clone())
+            .route_service(&format!("{PATH}/"), library.clone())
+            .route_service(&format!("{PATH}/{{*rest}}"), library)
+            .layer(middleware::from_fn_with_state(self, guard))
     }
 
     /// A handshake.
@@ -89,7 +115,8 @@ impl Door {
         };
         let link = Link::new(Some(seat?));
         self.remember(&link);
-        let websocket = websocket(&request);
+        let mut request = request;
+        let websocket = WebSocket::of(&mut request);
         let mut request = slim(request);
         request.extensions_mut().insert(Arc::clone(&link));
         let response = next.run(request).await;
@@ -100,7 +127,9 @@ impl Door {
             }
             StatusCode::SWITCHING_PROTOCOLS => {
                 self.hub.admitted(address);
-                websocket.into_iter().for_each(|connection| link.begin_on(connection));
+                if let Some(websocket) = websocket {
+                    self.hand_over(websocket, link);
+                }
                 Ok(response)
             }
             // Not a handshake.
@@ -145,40 +174,95 @@ impl Door {
         }
         Response::from_parts(head, Body::from(body))
     }
+
+    /// A request of a session that is listed.
+    async fn proceed(&self, link: &Arc<Link>, mut request: Request, next: Next) -> Response {
+        if link.is_ended() {
+            return unknown_session();
+        }
+        if let Some(websocket) = WebSocket::of(&mut request) {
+            // The library answers a second one as well, and drops it; the first must stay the one that can be ended.
+            if link.is_carried() {
+                return bad_request();
+            }
+            let response = next.run(slim(request)).await;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                self.hand_over(websocket, Arc::clone(link));
+            }
+            return response;
+        }
+        if request.method() != Method::GET {
+            let bytes = body_bytes(&request);
+            if !link.limits().post(bytes) {
+                return Problem::too_many_messages(POST_RETRY).into_response();
+            }
+            return next.run(request).await;
+        }
+        // Whatever the poll has to bring goes first.
+        tokio::select! {
+            biased;
+            response = next.run(request) => note_poll(link, response).await,
+            () = link.ended() => unknown_session(),
+        }
+    }
+
+    /// Hands a WebSocket to the library once the answer that makes it one has left.
+    fn hand_over(&self, websocket: WebSocket, link: Arc<Link>) {
+        link.carry(websocket.connection.clone());
+        let (library, stop) = (self.library.clone(), self.tasks.stopping());
+        self.tasks.spawn(async move {
+            let WebSocket { connection, upgrade, uri } = websocket;
+            let upgraded = stop.run_until_cancelled(upgrade).await;
+            let Some(stream) = upgraded.and_then(Result::ok).and_then(stream) else {
+                tracing::debug!("a connection ended before it was a WebSocket");
+                return;
+            };
+            // From here on everything that is written to it is a frame.
+            connection.share(Arc::clone(&link) as Arc<dyn Witness>);
+            // All that the library keeps of a request.
+            let mut request = hyper::Request::new(());
+            *request.uri_mut() = uri;
+            request.extensions_mut().insert(link);
+            if let Err(error) = library.call((stream, request)).await {
+                tracing::error!(%error, "the library answered a handshake that it does not take");
+            }
+        });
+    }
 }
 
-/// A request of a session that is listed.
-async fn proceed(link: &Arc<Link>, request: Request, next: Next) -> Response {
-    if link.is_ended() {
-        return unknown_session();
+/// A request that may turn its connection into a WebSocket. The connection is then the session's own; others are shared
+/// with whatever comes after them, and through a proxy with other clients.
+struct WebSocket {
+    connection: Connection,
+    upgrade: OnUpgrade,
+    uri: Uri,
+}
+
+impl WebSocket {
+    /// Takes the connection out of such a request; the library finds none there, and only answers.
+    fn of(request: &mut Request) -> Option<Self> {
+        request.headers().get(SEC_WEBSOCKET_KEY)?;
+        let ConnectInfo(connection) = request.extensions().get::<ConnectInfo<Connection>>()?.clone();
+        let uri = copied(request.uri());
+        Some(Self { connection, upgrade: request.extensions_mut().remove()?, uri })
     }
-    if let Some(connection) = websocket(&request) {
-        // The library answers a second one as well, and drops it; the first must stay the one that can be ended.
-        if link.is_carried() {
-            return bad_request();
-        }
-        let response = next.run(slim(request)).await;
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            link.carry(connection);
-        }
-        return response;
-    }
-    if request.method() != Method::GET {
-        let bytes = body_bytes(&request);
-        if !link.limits().post(bytes) {
-            return Problem::too_many_messages(POST_RETRY).into_response();
-        }
-        return next.run(request).await;
-    }
-    // Whatever the poll has to bring goes first.
-    tokio::select! {
-        biased;
-        response = next.run(request) => {
-            link.polled();
-            response
-        }
-        () = link.ended() => unknown_session(),
-    }
+}
+
+/// The stream itself, with what the client has said on it so far.
+fn stream(upgraded: Upgraded) -> Option<Guarded> {
+    let parts = auto::upgrade::downcast::<TokioIo<Guarded>>(upgraded).ok()?;
+    Some(parts.io.into_inner().with_unread(&parts.read_buf))
+}
+
+/// Notes what a poll takes along.
+async fn note_poll(link: &Link, response: Response) -> Response {
+    let (head, body) = response.into_parts();
+    // The library's own answer, which is in memory as it is.
+    let Ok(packets) = to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    link.polled(&packets);
+    Response::from_parts(head, Body::from(packets))
 }
 
 /// What the library says of a session it does not know. Clients open a new one then.
@@ -212,28 +296,22 @@ fn session_id(uri: &Uri) -> Option<&str> {
     uri.query()?.split('&').find_map(|pair| pair.strip_prefix("sid="))
 }
 
-/// The connection of a request that turns it into a WebSocket. Others share theirs with whatever comes after them, and
-/// through a proxy with other clients: those are never a session's own.
-fn websocket(request: &Request) -> Option<Connection> {
-    request.extensions().get::<OnUpgrade>()?;
-    request.headers().get(SEC_WEBSOCKET_KEY)?;
-    request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone())
-}
-
 /// The request with copies of what the library reads of its head. It keeps the head for the life of the session: with it
 /// it would keep the whole buffer the head was read into, and cookies that are nobody's business.
 fn slim(mut request: Request) -> Request {
     let kept = [CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, CONTENT_TYPE, CONTENT_LENGTH];
-    let copied = kept.into_iter().filter_map(|name| {
+    let read = kept.into_iter().filter_map(|name| {
         let value = HeaderValue::from_bytes(request.headers().get(&name)?.as_bytes()).ok()?;
         Some((name, value))
     });
-    let headers: HeaderMap = copied.collect();
+    let headers: HeaderMap = read.collect();
     *request.headers_mut() = headers;
-    if let Ok(uri) = request.uri().to_string().parse() {
-        *request.uri_mut() = uri;
-    }
+    *request.uri_mut() = copied(request.uri());
     request
+}
+
+fn copied(uri: &Uri) -> Uri {
+    uri.to_string().parse().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! WebSocket frames as a server writes them (RFC 6455 section 5.2): one made around an event, and a look at those that the
-//! library wrote. Reads nothing that a client sent.
+//! library wrote, to a WebSocket or to a poll. Reads nothing that a client sent.
 
 use bytes::Bytes;
 
@@ -65,6 +65,11 @@ pub(super) fn look(mut bytes: &[u8]) -> Option<Written> {
     Some(written)
 }
 
+/// Events among the packets that a poll is answered with (Engine.IO 4: text packets between record separators).
+pub(super) fn polled_events(packets: &[u8]) -> u64 {
+    packets.split(|byte| *byte == b'\x1e').filter(|packet| packet.starts_with(EVENT)).count() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -97,6 +102,12 @@ mod tests {
             let cut = 1 + cut.index(whole.len() - 1);
             let mut ends = frames.iter().scan(0, |end, frame| { *end += frame.len(); Some(*end) });
             prop_assert_eq!(look(&whole[..cut]).is_some(), ends.any(|end| end == cut));
+        }
+
+        #[test]
+        fn events_of_a_poll_are_counted(texts in prop::collection::vec("(42\\[|43|2|4)[a-z]{0,9}", 0..8)) {
+            let events = texts.iter().filter(|text| text.starts_with("42[")).count() as u64;
+            prop_assert_eq!(polled_events(texts.join("\x1e").as_bytes()), events);
         }
 
         #[test]

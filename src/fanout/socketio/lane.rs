@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{frames, link::Link};
 use crate::{
     fanout::{Delivery, Lane, Parcel, PositionBeat, Resync},
-    net::{Connection, Sent},
+    net::Connection,
     telemetry::Transport,
 };
 
@@ -41,8 +41,13 @@ impl SocketLane {
         self.link.connection().filter(|_| carried)
     }
 
+    /// The short way, if it is open. Not before an upgrade is complete: a client takes whatever else comes on the new
+    /// transport for a failed one.
     fn short_way(&self) -> Option<&Connection> {
-        self.link.short_way().filter(|_| self.socket.connected())
+        let open = |_: &&Connection| {
+            self.socket.connected() && self.socket.transport_type() == TransportType::Websocket
+        };
+        self.link.short_way().filter(open)
     }
 
     /// Whether anything queued to it now would only take memory.
@@ -53,7 +58,7 @@ impl SocketLane {
     fn emit(&self, event: &'static str, payload: &impl Serialize) -> Delivery {
         match (self.short_way(), serde_json::to_string(payload)) {
             (Some(connection), Ok(json)) => {
-                sent(connection.send(&frames::event(event, &json), Instant::now()))
+                connection.send(&frames::event(event, &json), Instant::now()).into()
             }
             _ => self.hand_over(event, payload),
         }
@@ -94,7 +99,7 @@ impl Lane for SocketLane {
         }
         if let Some(connection) = self.short_way() {
             let frame = parcel.websocket(|json| frames::event(BATCH, json));
-            return sent(connection.send(frame, parcel.flushed));
+            return connection.send(frame, parcel.flushed).into();
         }
         let json = parcel.frame.json();
         let bytes = json.get().len();
@@ -133,14 +138,6 @@ impl Lane for SocketLane {
 
     fn is_gone(&self) -> bool {
         self.greeted.load(Ordering::Acquire) && !(self.socket.connected() && self.is_known())
-    }
-}
-
-fn sent(sent: Sent) -> Delivery {
-    match sent {
-        Sent::Taken => Delivery::Sent,
-        Sent::Full => Delivery::Full,
-        Sent::Gone => Delivery::Gone,
     }
 }
 

@@ -87,9 +87,10 @@ impl Link {
         self.unpolled_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// A poll was answered.
-    pub(super) fn polled(&self) {
+    /// A poll was answered with these packets.
+    pub(super) fn polled(&self, packets: &[u8]) {
         self.unpolled_bytes.store(0, Ordering::Relaxed);
+        self.events.written.fetch_add(frames::polled_events(packets), Ordering::AcqRel);
     }
 
     /// What its client may still do.
@@ -104,12 +105,6 @@ impl Link {
         if self.is_ended() {
             connection.close();
         }
-    }
-
-    /// The same for a session that begins on it, and lives on nothing else: events may take the short way.
-    pub(super) fn begin_on(self: &Arc<Self>, connection: Connection) {
-        connection.share(Arc::clone(self) as Arc<dyn Witness>);
-        self.carry(connection);
     }
 
     /// Whether a WebSocket carries it, or is about to.
@@ -176,33 +171,29 @@ impl Link {
 #[derive(Debug, Default)]
 struct Events {
     handed: AtomicU64,
+    /// To the WebSocket, or as an answer to a poll.
     written: AtomicU64,
+    /// The short way is closed for good.
+    closed: AtomicBool,
 }
 
 impl Events {
-    /// The short way is closed for good.
-    const CLOSED: u64 = u64::MAX;
-
     /// At least one: the greeting comes first.
     fn are_written(&self) -> bool {
         let written = self.written.load(Ordering::Acquire);
-        written > 0 && written == self.handed.load(Ordering::Acquire)
+        written > 0 && written == self.handed.load(Ordering::Acquire) && !self.closed.load(Ordering::Acquire)
     }
 }
 
 impl Witness for Link {
     fn wrote(&self, bytes: &[u8]) {
-        // The answer that makes it a WebSocket comes by as well. No frame begins with an H: it would have no end.
-        if bytes.starts_with(b"HTTP/1.1 101 ") {
-            return;
-        }
-        let written = self.events.written.load(Ordering::Relaxed);
-        let written = match frames::look(bytes) {
-            Some(Written { events, closes: false }) if written != Events::CLOSED => written + events,
+        match frames::look(bytes) {
+            Some(Written { events, closes: false }) => {
+                self.events.written.fetch_add(events, Ordering::AcqRel);
+            }
             // Nothing goes behind the frame that ends a connection, or into the middle of one.
-            _ => Events::CLOSED,
-        };
-        self.events.written.store(written, Ordering::Release);
+            _ => self.events.closed.store(true, Ordering::Release),
+        }
     }
 }
 

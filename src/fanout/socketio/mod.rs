@@ -24,16 +24,17 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use serde_json::Value;
 use socketioxide::{
     ParserConfig, SocketIo,
     extract::{AckSender, Event, Extension, SocketRef, TryData},
     handler::ConnectHandler,
-    layer::SocketIoLayer,
+    service::SocketIoService,
     socket::DisconnectReason,
 };
 
-pub use self::door::{Door, guard, is_of_session};
+pub use self::door::{Door, is_of_session};
 use self::{
     lane::SocketLane,
     limits::Permit,
@@ -49,9 +50,12 @@ const PATH: &str = "/socket.io";
 /// Bytes of one message or polling body from a client (contract section 8).
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
 /// Each WebSocket has it from its beginning. Most messages are a join of a hundred bytes; it grows for a longer one.
-const READ_BUFFER_BYTES: usize = 1024;
+const READ_BUFFER_BYTES: usize = 512;
 /// A client that opened a transport but does not connect to the namespace is let go.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The library, which every session is in: a clone is the same one.
+pub type Library = SocketIoService<Router>;
 
 /// What is known of a connection before its first packet. Kept with the socket.
 #[derive(Debug)]
@@ -68,9 +72,9 @@ struct Session {
     link: Arc<Link>,
 }
 
-/// The layer that serves `/socket.io/`, and the handle that closes it.
-pub fn layer(hub: Arc<Hub>, authenticator: Arc<Authenticator>) -> (SocketIoLayer, SocketIo) {
-    let (layer, io) = SocketIo::builder()
+/// What serves `/socket.io/`, and the handle that closes it.
+pub fn service(hub: Arc<Hub>, authenticator: Arc<Authenticator>) -> (Library, SocketIo) {
+    let (service, io) = SocketIo::builder()
         .max_buffer_size(hub.queue_max())
         .req_path(PATH)
         .max_payload(MESSAGE_BYTES_MAX as u64)
@@ -79,13 +83,14 @@ pub fn layer(hub: Arc<Hub>, authenticator: Arc<Authenticator>) -> (SocketIoLayer
         .ws_read_buffer_size(READ_BUFFER_BYTES)
         .connect_timeout(CONNECT_TIMEOUT)
         .with_parser(ParserConfig::common().max_incoming_binaries(0).max_incoming_binary_buf_size(0))
-        .build_layer();
+        // Whatever is not under its path does not come here.
+        .build_with_inner_svc(Router::new());
     let admit = move |socket: SocketRef, auth: TryData<Value>| {
         let (hub, authenticator) = (Arc::clone(&hub), Arc::clone(&authenticator));
         async move { admit(hub, &authenticator, &socket, auth.0.ok()) }
     };
     io.ns("/", greet.with(admit));
-    (layer, io)
+    (service, io)
 }
 
 /// The namespace middleware: everything that must be in place before the first packet. What it returns as an error is

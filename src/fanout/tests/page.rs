@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Knowledge, PRODUCTS, Pod, Setup, Step, World, block_on, product, setups, steps};
 use crate::{
-    fanout::sse::{Subscription, open},
+    fanout::sse::{Carrier, Subscription, open},
     index::Since,
     web::Visitor,
 };
@@ -36,7 +36,8 @@ impl Page {
             announced: self.announced,
             since: self.last_id.as_deref().map(Since::parse),
         };
-        let response = open(Arc::clone(&pod.hub), subscription, None, None, Visitor::Anonymous).await;
+        let response =
+            open(Arc::clone(&pod.hub), subscription, Carrier::Http(None), None, Visitor::Anonymous).await;
         self.stream = Some(response.into_body());
     }
 

@@ -193,7 +193,7 @@ impl Metrics {
             bytes_out: list.counter("shelfcast_network_sent_bytes_total", "Bytes written to connections"),
             sent_beside: list.counter(
                 "shelfcast_deliveries_direct_total",
-                "Messages written to a WebSocket without the queue and the task of its session",
+                "Messages that the hub wrote to a connection itself, without a queue and a task for it",
             ),
             rooms: list.gauge("shelfcast_rooms", "Products with at least one local subscriber"),
             subscriptions: list.gauge("shelfcast_subscriptions", "Memberships of connections in rooms"),

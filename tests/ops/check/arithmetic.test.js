@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 
 import { bytes, CONNECTION_BYTES, DRAIN_GRACE_MS, PROCESS_BYTES, SILENT_SECS } from '../support/figures.js';
 import { build, BUILDS, gateway, one } from '../support/manifests.js';
+import { boxesOf } from '../support/nginx.js';
 import { defaults } from '../support/settings.js';
 import { read } from '../support/tools.js';
 
@@ -48,7 +49,7 @@ for (const name of ['base', ...BUILDS]) {
   test(`${name}: only a process that has hung for a minute is restarted`, () => {
     const { periodSeconds, failureThreshold, httpGet } = container.livenessProbe;
     assert.ok(periodSeconds * failureThreshold >= 60);
-    assert.equal(httpGet.path, '/health/live');
+    for (const probe of [httpGet, container.startupProbe.httpGet]) assert.equal(probe.path, '/health/live');
     assert.ok(container.startupProbe.periodSeconds * container.startupProbe.failureThreshold >= 30);
   });
 
@@ -91,6 +92,15 @@ for (const name of BUILDS.slice(1)) {
     assert.equal(ingress.metadata.annotations['nginx.ingress.kubernetes.io/proxy-body-size'], '2m', 'webhooks');
   });
 }
+
+test('nginx as documented waits for longer than a connection is silent, and lets go of a gateway before it drains', () => {
+  const boxes = ['README.md', 'docs/nginx.md'].flatMap(boxesOf);
+  const seconds = name => boxes.flatMap(text => [...text.matchAll(new RegExp(`${name} (\\d+)s;`, 'g'))].map(([, value]) => Number(value)));
+  assert.equal(seconds('proxy_read_timeout').length, 2);
+  for (const timeout of seconds('proxy_read_timeout')) assert.ok(timeout >= 2 * SILENT_SECS, `${timeout} s`);
+  for (const text of boxes) assert.equal(text.match(/ keepalive /g)?.length, text.match(/ keepalive_timeout /g)?.length);
+  for (const timeout of seconds('keepalive_timeout')) assert.ok(timeout * 1_000 < Number(DEFAULTS.DRAIN_DELAY_MS), `${timeout} s`);
+});
 
 test('compose.yaml: the gateway has the time to drain, and Prometheus asks where it answers', () => {
   const { services: { gateway: service, redis } } = parse(read('compose.yaml'));

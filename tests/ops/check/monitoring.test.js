@@ -1,11 +1,14 @@
 // Alerts fire for what they are there for, lead to a section of the runbook, and ask, like the dashboard, only for metrics
 // that there are.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 
-import { known, missing, ofDashboard, ofRules } from '../support/metrics.js';
+import { listed, missing, ofDashboard, ofRules } from '../support/metrics.js';
 import { COPY, prometheusRule } from '../support/rules.js';
 import { PROMTOOL, read, run } from '../support/tools.js';
 
@@ -13,13 +16,8 @@ const rules = parse(read('monitoring/alerts.yaml'));
 const alerts = rules.groups.flatMap(group => group.rules).filter(({ alert }) => alert !== undefined);
 const dashboard = JSON.parse(read('monitoring/grafana/shelfcast.json'));
 
-/** The list that `cargo test` compares with what a gateway prints; what the process tells of itself is not in it. */
-function list() {
-  const there = known(read('tests/it/snapshots/it__health__the_list_of_metrics.snap'));
-  for (const name of [...there.keys()].filter(name => name.endsWith('_sum'))) there.set(name.replace(/_sum$/, '_bucket'), [{}]);
-  for (const name of ['cpu_seconds_total', 'resident_memory_bytes', 'open_fds', 'max_fds']) there.set(`shelfcast_process_${name}`, [{}]);
-  return there;
-}
+/** Units of Grafana that figures of a gateway have. */
+const UNITS = new Set(['short', 'none', 's', 'bytes', 'Bps', 'eps', 'ops', 'reqps', 'percentunit']);
 
 /** Every code that a refusal can have; the list has one of them. */
 const codes = new Set(read('src/web/problem.rs').match(/(?<=StatusCode::\w+, ")\w+(?=")/g));
@@ -49,8 +47,22 @@ test('each alert has a section of the runbook, and each section an alert', () =>
   }
 });
 
+test('the runbook names the limits of alerts as they are', () => {
+  const inWords = {
+    ShelfcastStale: seconds => `above ${seconds} s`,
+    ShelfcastNearlyFull: share => `${share * 100} %`,
+    ShelfcastSlowClients: share => `${share * 100} %`,
+    ShelfcastMemory: bytes => `${bytes / 1024} kB`,
+  };
+  for (const [alert, words] of Object.entries(inWords)) {
+    const limit = Number(/> ([\d.]+)/.exec(alerts.find(rule => rule.alert === alert).expr)[1]);
+    const [, section] = new RegExp(`^### ${alert}$(.*?)^##`, 'ms').exec(read('docs/runbook.md'));
+    assert.ok(section.includes(words(limit)), `${alert}: ${words(limit)}`);
+  }
+});
+
 test('alerts and dashboard ask for metrics and labels that there are', () => {
-  const there = list();
+  const there = listed();
   const autoscaler = parse(read('k8s/base/hpa.yaml')).spec.metrics.filter(({ pods }) => pods).map(({ pods }) => ({ title: 'the autoscaler', expr: pods.metric.name }));
   const all = [...ofRules(rules), ...ofDashboard(dashboard), ...autoscaler];
   assert.ok(all.length > 60, `${all.length} expressions`);
@@ -62,7 +74,7 @@ test('alerts and dashboard ask for metrics and labels that there are', () => {
 
 test('every metric there is, is on the dashboard', () => {
   const shown = ofDashboard(dashboard).map(({ expr }) => expr).join('\n');
-  const names = [...list().keys()].map(name => name.replace(/_(sum|count|bucket)$/, ''));
+  const names = [...listed().keys()].map(name => name.replace(/_(sum|count|bucket)$/, ''));
   const absent = [...new Set(names)].filter(name => !shown.includes(name));
   assert.deepEqual(absent, ['shelfcast_sale_boundaries_fired_total', 'shelfcast_viewers_elsewhere']);
 });
@@ -79,6 +91,23 @@ test('the panels of the dashboard have a name, a word about what they show, and 
       taken.set(`${column},${line}`, title);
     }
   }
+});
+
+test('Prometheus can read what the dashboard asks, and its variables and units are some that there are', t => {
+  const all = ofDashboard(dashboard);
+  const variables = [...dashboard.templating.list.map(({ name }) => name), '__rate_interval'];
+  for (const { title, expr } of all) for (const [, name] of expr.matchAll(/\$(\w+)/g)) assert.ok(variables.includes(name), `${title}: $${name}`);
+  // Grafana writes a unit that it does not know behind the figure, and scales nothing.
+  for (const { title, fieldConfig } of dashboard.panels.filter(({ type }) => type !== 'row')) {
+    assert.ok(UNITS.has(fieldConfig.defaults.unit), `${title}: ${fieldConfig.defaults.unit}`);
+  }
+
+  const folder = mkdtempSync(path.join(tmpdir(), 'shelfcast-dashboard-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'expressions.yaml');
+  const filled = all.map(({ expr }, index) => ({ record: `dashboard:${index}`, expr: expr.replaceAll('$__rate_interval', '1m') }));
+  writeFileSync(file, stringify({ groups: [{ name: 'dashboard', rules: filled }] }));
+  run(PROMTOOL, ['check', 'rules', file]);
 });
 
 test('the Prometheus operator gets the same alerts', () => {

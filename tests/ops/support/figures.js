@@ -2,7 +2,7 @@
 import { read } from './tools.js';
 
 /** The first number that `pattern` finds in a file; one that is not there any more is an error. */
-function numberIn(file, pattern) {
+export function numberIn(file, pattern) {
   const found = pattern.exec(read(file));
   if (found === null) throw new Error(`${pattern} is not in ${file}`);
   return Number(found[1].replaceAll('_', ''));

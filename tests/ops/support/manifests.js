@@ -1,12 +1,14 @@
 // What kustomize makes of k8s/: every overlay, and the production one with each way in.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { parseAllDocuments } from 'yaml';
 
 import { KUBECTL, REPOSITORY, run } from './tools.js';
 
-const VARIANTS = path.join(REPOSITORY, 'tests/ops/.tools/variants');
+/** Its own for each process: test files run at a time, and one may not read what another is writing. */
+const VARIANTS = path.join(REPOSITORY, 'tests/ops/.tools/variants', String(process.pid));
+process.once('exit', () => rmSync(VARIANTS, { recursive: true, force: true }));
 const WAYS_IN = ['ingress-nginx-websocket', 'gateway-api', 'gateway-api-websocket'];
 
 /** The names of all that is built. */

@@ -15,9 +15,10 @@ export const boxesOf = file => [...read(file).matchAll(/^```nginx\n(.*?)^```$/gm
 /** The configuration with these gateways in place of those it names. */
 export function withGateways(text, gateways) {
   const servers = [...text.matchAll(/^ +server 127\.0\.0\.1:\d+/gm)];
-  if (servers.length !== 2 || gateways.length < 2) throw new Error('two gateways are expected');
+  const upstreams = text.match(/^upstream /gm) ?? [];
+  if (servers.length !== 2 * upstreams.length || gateways.length < 2) throw new Error('two gateways in each upstream are expected');
   const all = gateways.map(({ port }) => `    server 127.0.0.1:${port} max_fails=0;`).join('\n');
-  return text.replace(/(^ +server 127\.0\.0\.1:\d+.*;\n)+/m, `${all}\n`);
+  return text.replaceAll(/(^ +server 127\.0\.0\.1:\d+.*;\n)+/gm, `${all}\n`);
 }
 
 export class Nginx {

@@ -3,7 +3,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "tasks of a test end with it")]
 
+mod detached;
+
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,12 +15,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::telemetry::Metrics;
@@ -47,14 +52,18 @@ fn message(sender: u8, number: u32) -> Bytes {
     out.into()
 }
 
-async fn pair() -> (Guarded, TcpStream) {
+fn listener() -> (GuardedListener, SocketAddr) {
     let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let metrics = Arc::new(Metrics::new().unwrap());
     let connections =
         Connections::new(Seats::new(10, None), Arc::new(|_| None), Deadlines::default(), metrics);
-    tokio::spawn(Arc::clone(&connections).watch(tokio_util::sync::CancellationToken::new()));
-    let mut listener = GuardedListener::new(listener, connections);
+    tokio::spawn(Arc::clone(&connections).watch(CancellationToken::new()));
+    (GuardedListener::new(listener, connections), address)
+}
+
+async fn pair() -> (Guarded, TcpStream) {
+    let (mut listener, address) = listener();
     let (guarded, client) = tokio::join!(listener.accept(), TcpStream::connect(address));
     (guarded, client.unwrap())
 }
