@@ -2,6 +2,7 @@
 
 mod board;
 mod drain;
+mod front;
 mod health;
 mod inputs;
 mod openapi;
@@ -25,6 +26,7 @@ pub use self::trace::{TraceReport, TracedBatch, TracedEvent};
 use self::{
     board::RedisBulletin,
     drain::leave,
+    front::Front,
     health::{Health, watch_head},
     inputs::Inputs,
     recovery::{Recovered, recover},
@@ -57,7 +59,7 @@ use crate::{
 
 /// A gateway, wired but not yet serving.
 pub struct App {
-    public: Router,
+    public: Front,
     admin: Option<Router>,
     io: SocketIo,
     gate: Arc<Gate>,
@@ -202,7 +204,7 @@ impl App {
 
     /// The routes, for tests that need no socket. Nothing moves before [`start`](Self::start).
     pub fn router(&self) -> Router {
-        self.public.clone()
+        self.public.clone().into_router()
     }
 
     /// The routes of the admin port, if there is one.

@@ -20,16 +20,22 @@ const REQUEST_ID_LEN_MAX: usize = 64;
 
 /// Serves a request in its own name.
 pub(super) async fn identify(State(pod): State<Arc<str>>, request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
-    let mut context = Context::of_request(pod, Arc::clone(&id));
-    if let Some((trace, caller_id)) = trace(request.headers()) {
-        context = context.in_trace(trace, caller_id);
-    }
+    let (context, name) = named(&pod, request.headers());
     let mut response = context.scope(next.run(request)).await;
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(X_REQUEST_ID, id);
-    }
+    response.headers_mut().insert(X_REQUEST_ID, name);
     response
+}
+
+/// On whose behalf a request with these headers is served, and what it is called in its answer.
+pub(super) fn named(pod: &Arc<str>, headers: &HeaderMap) -> (Context, HeaderValue) {
+    let id = request_id(headers);
+    // All of it may stand in a header, or it would be another.
+    let name = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"));
+    let context = Context::of_request(Arc::clone(pod), id);
+    match trace(headers) {
+        Some((trace, caller_id)) => (context.in_trace(trace, caller_id), name),
+        None => (context, name),
+    }
 }
 
 /// The caller's, if it is one that harms no log: it stands in lines and in the log as it is.
@@ -39,7 +45,16 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
         (1..=REQUEST_ID_LEN_MAX).contains(&id.len()) && id.bytes().all(plain) && id != "-"
     };
     let given = headers.get(&X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(|id| sane(id));
-    given.map_or_else(|| format!("{:016x}", rand::random::<u64>()).into(), Into::into)
+    given.map_or_else(|| new_id(rand::random()), Into::into)
+}
+
+/// A number as 16 hexadecimal digits. By hand, because every request that brings no id needs one.
+fn new_id(number: u64) -> Arc<str> {
+    let digits =
+        (0..16).rev().map(|place| char::from(b"0123456789abcdef"[(number >> (4 * place) & 15) as usize]));
+    let mut id = String::with_capacity(16);
+    id.extend(digits);
+    id.into()
 }
 
 /// The trace of the caller with a new span in it, and the caller's own span. What cannot be read is ignored, and a trace
@@ -81,6 +96,13 @@ mod tests {
             assert!(made.len() == 16 && &*made != other, "{other}: {made}");
         }
         assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_new_id_is_sixteen_digits() {
+        for (number, id) in [(0, "0000000000000000"), (0x0123_4567_89ab_cdef, "0123456789abcdef")] {
+            assert_eq!(&*new_id(number), id);
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Every route in one list, grouped by who calls it.
+//! Every route in one list, grouped by who calls it. What comes before them is [`Front`]'s.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderValue, Method, StatusCode, Version, header, request::Parts},
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header, request},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
     routing::{get, post},
@@ -13,6 +13,7 @@ use axum::{
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
+    front::{Front, Parts},
     health::{Health, Report},
     openapi::openapi,
     requests::{X_REQUEST_ID, identify},
@@ -20,16 +21,15 @@ use super::{
 };
 use crate::{
     fanout::{
-        socketio::{self, Door},
+        socketio::Door,
         sse::{self, EventsDoor},
     },
     ingest::{
         http::{NotifyDoor, notify, notify_batch},
         webhooks::{self, Pipeline, WebhooksConfig},
     },
-    net::Connection,
     telemetry::Metrics,
-    web::{Origins, Problem, RefusedWith, TrustedProxies},
+    web::{Origins, Problem, TrustedProxies},
 };
 
 /// What the routes lead to.
@@ -51,8 +51,21 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// The public port. Origins are checked in front of everything, Socket.IO included: WebSockets ignore CORS.
-    pub(super) fn public(&self) -> Router {
+    /// The public port.
+    pub(super) fn public(&self) -> Front {
+        Front::new(Parts {
+            door: Arc::clone(&self.door),
+            router: self.router(),
+            health: Arc::clone(&self.health),
+            origins: Arc::clone(&self.origins),
+            proxies: Arc::clone(&self.proxies),
+            metrics: Arc::clone(&self.metrics),
+            pod: Arc::clone(&self.pod),
+        })
+    }
+
+    /// Its routes. Origins are checked in front of everything, Socket.IO included: WebSockets ignore CORS.
+    fn router(&self) -> Router {
         let publishers = Router::new()
             .route("/api/notify", post(notify))
             .route("/api/notify/batch", post(notify_batch))
@@ -77,10 +90,6 @@ impl Routes {
             .method_not_allowed_fallback(async || Problem::method_not_allowed())
             .layer(middleware::from_fn_with_state(Arc::clone(&self.origins), check_origin))
             .layer(self.cors())
-            .layer(middleware::map_response_with_state(Arc::clone(&self.metrics), count_refusal))
-            .layer(middleware::map_request_with_state(Arc::clone(&self.proxies), note_client))
-            .layer(middleware::from_fn_with_state(Arc::clone(&self.health), part_while_draining))
-            .layer(middleware::from_fn_with_state(Arc::clone(&self.pod), identify))
             // Now, and not anew for each request: the library would begin with no session each time.
             .with_state(())
     }
@@ -127,8 +136,9 @@ impl Routes {
     /// Tells browsers what [`check_origin`] lets through. Credentials: the Socket.IO client may be told to send them.
     fn cors(&self) -> CorsLayer {
         let origins = Arc::clone(&self.origins);
-        let allow =
-            move |origin: &HeaderValue, _: &Parts| origin.to_str().is_ok_and(|o| origins.allow_origin(o));
+        let allow = move |origin: &HeaderValue, _: &request::Parts| {
+            origin.to_str().is_ok_and(|o| origins.allow_origin(o))
+        };
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(allow))
             .allow_credentials(true)
@@ -142,35 +152,6 @@ impl Routes {
                 header::HeaderName::from_static("last-event-id"),
             ])
     }
-}
-
-/// Leaves the [`ClientAddress`](crate::web::ClientAddress) with the request, for everything that counts by address.
-async fn note_client(State(proxies): State<Arc<TrustedProxies>>, mut request: Request) -> Request {
-    // A test may call the routes without a connection.
-    if let Some(ConnectInfo(connection)) = request.extensions().get::<ConnectInfo<Connection>>() {
-        let client = proxies.client(connection.peer().ip(), request.headers());
-        request.extensions_mut().insert(client);
-    }
-    request
-}
-
-async fn count_refusal(State(metrics): State<Arc<Metrics>>, response: Response) -> Response {
-    if let Some(RefusedWith(code)) = response.extensions().get() {
-        metrics.refused(code);
-    }
-    response
-}
-
-/// Who asks again is to ask another pod: no connection outlives its answer once this one is on its way out.
-async fn part_while_draining(State(health): State<Arc<Health>>, request: Request, next: Next) -> Response {
-    // HTTP/2 has a word of its own for it, and forbids this header. A session that polls stays until its turn, and there
-    // may be no new connection for its next request.
-    let parts = request.version() < Version::HTTP_2 && !socketio::is_of_session(request.uri());
-    let mut response = next.run(request).await;
-    if parts && health.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 async fn check_origin(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {

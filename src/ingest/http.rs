@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use axum::{
+    BoxError,
     extract::{Request, State},
     http::{
         HeaderMap, HeaderValue, StatusCode, Uri,
         header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE},
+        request::Parts,
     },
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
+use http_body::Body;
 use tokio::time::Instant;
 
 use super::{
@@ -37,26 +41,53 @@ pub struct NotifyDoor {
 }
 
 /// `POST /api/notify`.
-pub async fn notify(State(door): State<Arc<NotifyDoor>>, request: Request) -> Result<Response, Problem> {
-    door.serve(request, Form::Any).await
+pub async fn notify(State(door): State<Arc<NotifyDoor>>, request: Request) -> Response {
+    door.answer_routed(request, Form::Any).await
 }
 
 /// `POST /api/notify/batch`.
-pub async fn notify_batch(
-    State(door): State<Arc<NotifyDoor>>,
-    request: Request,
-) -> Result<Response, Problem> {
-    door.serve(request, Form::Batch).await
+pub async fn notify_batch(State(door): State<Arc<NotifyDoor>>, request: Request) -> Response {
+    door.answer_routed(request, Form::Batch).await
 }
 
 impl NotifyDoor {
-    async fn serve(&self, request: Request, form: Form) -> Result<Response, Problem> {
+    async fn answer_routed(&self, request: Request, form: Form) -> Response {
+        let (head, mut body) = request.into_parts();
+        self.answer(&head, &mut body, form, head.extensions.get().copied()).await
+    }
+
+    /// Answers a publisher. `client`: who sent it, where that is known.
+    pub async fn answer<B>(
+        &self,
+        head: &Parts,
+        body: &mut B,
+        form: Form,
+        client: Option<ClientAddress>,
+    ) -> Response
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
+        match self.serve(head, body, form, client).await {
+            Ok(appended) => accepted(appended),
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    async fn serve<B>(
+        &self,
+        head: &Parts,
+        body: &mut B,
+        form: Form,
+        client: Option<ClientAddress>,
+    ) -> Result<Appended, Problem>
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         let arrived = Instant::now();
-        let client = request.extensions().get::<ClientAddress>().copied();
-        let key_number = self.authorize(request.headers(), request.uri(), client, arrived)?;
+        let key_number = self.authorize(&head.headers, &head.uri, client, arrived)?;
+        Context::came_by(Way::Key(key_number));
         self.gate.check_open().await?;
-        check_media(request.headers())?;
-        let (head, body) = request.into_parts();
+        check_media(&head.headers)?;
         // Held until the answer: what waits for the log counts as well.
         let told = told_bytes(&head.headers).unwrap_or(BODY_BYTES_MAX);
         let _here = self.load.enter(told.min(BODY_BYTES_MAX)).await?;
@@ -64,7 +95,7 @@ impl NotifyDoor {
         let _turn = self.load.begin(body.len()).await?;
         let key = head.headers.get("idempotency-key").map(HeaderValue::as_bytes);
         let append = notify::parse(&body, form, key, self.gate.clock().now())?;
-        Ok(accepted(Context::via(Way::Key(key_number), self.gate.accept(append, arrived)).await?))
+        self.gate.accept(append, arrived).await
     }
 
     /// Which key it is. A good key always passes; only wrong ones are counted, so nobody can lock a publisher out.
@@ -89,16 +120,25 @@ impl NotifyDoor {
 /// The 202 answer.
 pub(super) fn accepted(appended: Appended) -> Response {
     let answer = serde_json::to_vec(&Accepted::from(appended)).unwrap_or_default();
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (StatusCode::ACCEPTED, headers, answer).into_response()
+    let mut response = Response::new(answer.into());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn is_json(media: &str) -> bool {
+    let essence = media.split(';').next().unwrap_or_default().trim();
+    if essence == "application/json" {
+        return true;
+    }
+    let essence = essence.to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
-    let media = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let json =
-        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    if !json {
+    if !is_json(headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default()) {
         return Err(Problem::unsupported_media_type());
     }
     match headers.get(CONTENT_ENCODING) {

@@ -14,7 +14,8 @@ use tokio::time::{Instant, Sleep};
 use super::Connection;
 
 /// The body of a request, which has to come at a bearable pace.
-pub(super) struct Timed {
+#[derive(Debug)]
+pub struct Timed {
     body: Incoming,
     /// Made when the body is first waited for: most are there with their head.
     deadline: Option<(Instant, Pin<Box<Sleep>>)>,

@@ -14,7 +14,7 @@ mod seats;
 mod serve;
 mod writing;
 
-pub use body::BodyTooSlow;
+pub use body::{BodyTooSlow, Timed};
 pub use connection::Connection;
 pub use connections::{Connections, Owner};
 pub use deadlines::{Deadlines, Overdue};
@@ -23,7 +23,7 @@ pub use guarded::Guarded;
 pub use listener::{GuardedListener, listen};
 pub use outbox::Witness;
 pub use seats::{NoSeat, Seat, Seats};
-pub use serve::{Stops, serve};
+pub use serve::{Answering, Answers, Stops, serve};
 pub use writing::Sent;
 
 #[cfg(test)]

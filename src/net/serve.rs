@@ -1,14 +1,15 @@
-//! [`serve`]: HTTP on guarded connections. Knows no route.
+//! [`serve`]: HTTP on guarded connections. Knows no route: [`Answers`] does.
 //!
 //! axum's own loop sets no limit on heads and has no way to end one connection, so this is ours, on hyper.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, future::Future, pin::Pin, time::Duration};
 
 use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{Request, Response, StatusCode},
+    http::{Request, StatusCode},
+    response::Response,
 };
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -44,13 +45,31 @@ pub struct Stops {
     pub keep: CancellationToken,
 }
 
+/// An answer on its way. Boxed, so that a connection that waits for its next request has no room for it.
+pub type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Who answers requests. Cheap to clone: every connection has one.
+pub trait Answers: Clone + Send + Sync + 'static {
+    /// Answers a request that came over this connection.
+    fn answer(&self, request: Request<Timed>, connection: Connection) -> Answering;
+}
+
+impl Answers for Router {
+    fn answer(&self, request: Request<Timed>, connection: Connection) -> Answering {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(connection));
+        let answering = self.clone().oneshot(request);
+        Box::pin(async { answering.await.unwrap_or_else(|never| match never {}) })
+    }
+}
+
 /// Serves until it is stopped, and returns when every connection has ended. Dropped, it keeps none for a next request.
-pub async fn serve(mut listener: GuardedListener, router: Router, stops: Stops) {
+pub async fn serve(mut listener: GuardedListener, answers: impl Answers, stops: Stops) {
     let tasks = Tasks::new();
     let _dropped = stops.keep.clone().drop_guard();
     loop {
         tokio::select! {
-            stream = listener.accept() => tasks.spawn(serve_one(stream, router.clone(), stops.keep.clone())),
+            stream = listener.accept() => tasks.spawn(serve_one(stream, answers.clone(), stops.keep.clone())),
             () = stops.accept.cancelled() => break,
         }
     }
@@ -59,10 +78,10 @@ pub async fn serve(mut listener: GuardedListener, router: Router, stops: Stops) 
     tasks.ended().await;
 }
 
-async fn serve_one(stream: Guarded, router: Router, stop: CancellationToken) {
+async fn serve_one(stream: Guarded, answers: impl Answers, stop: CancellationToken) {
     let (connection, held) = (stream.connection().clone(), stream.held());
     // Of its own, so that a connection that goes on without it does not keep the room for it.
-    let served = Box::pin(serve_http(stream, router, stop)).await;
+    let served = Box::pin(serve_http(stream, answers, stop)).await;
     let Err(error) = served else { return };
     match Detaching::find(error.as_ref()) {
         Some(detached) => {
@@ -76,11 +95,11 @@ async fn serve_one(stream: Guarded, router: Router, stop: CancellationToken) {
 
 async fn serve_http(
     stream: Guarded,
-    router: Router,
+    answers: impl Answers,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let connection = stream.connection().clone();
-    let service = service_fn(move |request| answer(request, connection.clone(), router.clone()));
+    let service = service_fn(move |request| answer(request, &connection, &answers));
     let builder = protocols();
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut serving = std::pin::pin!(serving);
@@ -107,18 +126,21 @@ fn protocols() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn answer(
-    mut request: Request<Incoming>,
-    connection: Connection,
-    router: Router,
-) -> Result<Response<Tracked>, Detaching> {
+fn answer<A: Answers>(
+    request: Request<Incoming>,
+    connection: &Connection,
+    answers: &A,
+) -> impl Future<Output = Result<Response<Tracked>, Detaching>> + use<A> {
     let in_service = InService::new(connection.clone(), request.version());
-    request.extensions_mut().insert(ConnectInfo(connection.clone()));
-    let Ok(mut response) = router.oneshot(request.map(|body| Body::new(Timed::new(body)))).await;
-    if let Some(detach) = response.extensions_mut().remove::<Detach>() {
-        return Err(Detaching::new(detach, response, in_service, &connection));
+    let answering = answers.answer(request.map(Timed::new), connection.clone());
+    let connection = connection.clone();
+    async move {
+        let mut response = answering.await;
+        if let Some(detach) = response.extensions_mut().remove::<Detach>() {
+            return Err(Detaching::new(detach, response, in_service, &connection));
+        }
+        let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let in_service = if upgraded { in_service.for_good() } else { in_service };
+        Ok(response.map(|body| Tracked { body, _in_service: in_service }))
     }
-    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let in_service = if upgraded { in_service.for_good() } else { in_service };
-    Ok(response.map(|body| Tracked { body, _in_service: in_service }))
 }

@@ -3,7 +3,7 @@
 //! It follows the work as a span does, rather than as an argument: a request passes five stages before it is appended, and
 //! none of them has any use for it. Where there is none, as in most tests, nothing is named and nothing is carried.
 
-use std::{fmt, sync::Arc};
+use std::{cell::Cell, fmt, sync::Arc};
 
 use tokio::task_local;
 
@@ -18,7 +18,7 @@ task_local! {
 #[derive(Debug, Clone)]
 pub struct Context {
     pod: Arc<str>,
-    way: Way,
+    way: Cell<Way>,
     request_id: Option<Arc<str>>,
     trace: Option<TraceParent>,
     /// Whose span called.
@@ -45,12 +45,13 @@ pub enum Way {
 impl Context {
     /// Of this pod, on nobody's behalf.
     pub fn of_pod(pod: Arc<str>, way: Way) -> Self {
-        Self { pod, way, request_id: None, trace: None, caller_id: None }
+        Self { pod, way: Cell::new(way), request_id: None, trace: None, caller_id: None }
     }
 
     /// Of a request.
     pub fn of_request(pod: Arc<str>, request_id: Arc<str>) -> Self {
-        Self { pod, way: Way::Unknown, request_id: Some(request_id), trace: None, caller_id: None }
+        let way = Cell::new(Way::Unknown);
+        Self { pod, way, request_id: Some(request_id), trace: None, caller_id: None }
     }
 
     /// In this trace, its span being that of taking something in. `caller_id`: whose span called; `None`: the trace begins
@@ -60,22 +61,29 @@ impl Context {
     }
 
     /// Does something on its behalf.
-    pub async fn scope<F: Future>(self, work: F) -> F::Output {
-        CONTEXT.scope(self, work).await
+    pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        // Not an async function: its future would have room for the work twice.
+        CONTEXT.scope(self, work)
     }
 
     /// Does something on the same behalf, now that it is known by which way it came.
     pub async fn via<F: Future>(way: Way, work: F) -> F::Output {
-        match CONTEXT.try_with(|context| Self { way, ..context.clone() }) {
+        match CONTEXT.try_with(|context| Self { way: Cell::new(way), ..context.clone() }) {
             Ok(context) => context.scope(work).await,
             Err(_) => work.await,
         }
     }
 
+    /// Notes by which way the work came that is being done, for what is done of it from here on.
+    pub fn came_by(way: Way) {
+        // On nobody's behalf there is nothing to note.
+        CONTEXT.try_with(|context| context.way.set(way)).unwrap_or_default();
+    }
+
     /// What an entry that is made now carries.
     pub fn origin() -> Option<Origin> {
         let origin = |context: &Self| {
-            Origin::new(context.way, &context.pod, context.request_id.as_deref(), context.trace)
+            Origin::new(context.way.get(), &context.pod, context.request_id.as_deref(), context.trace)
         };
         CONTEXT.try_with(origin).ok()
     }
@@ -94,7 +102,7 @@ impl Context {
     ) {
         let recorded = CONTEXT.try_with(|context| {
             let Some(own) = context.trace.filter(|_| Span::is_wanted()) else { return };
-            let source = context.way.to_string();
+            let source = context.way.get().to_string();
             let known = [("source", Attribute::Text(&source)), ("pod", Attribute::Text(&context.pod))];
             let attributes = [&known[..], attributes].concat();
             Span { name, own, parent_id: context.caller_id, start, end, attributes: &attributes }.record();

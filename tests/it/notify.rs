@@ -338,3 +338,58 @@ async fn pages_of_other_shops_are_refused_everywhere() {
     assert_eq!(good.headers["access-control-allow-origin"], "https://shop.example");
     assert_eq!(good.headers["access-control-expose-headers"], "x-request-id,retry-after");
 }
+
+/// Goal: publishers' short way past the router answers as the router does. Method: the same requests with an origin, which
+/// take the long way, and without.
+#[tokio::test(start_paused = true)]
+async fn a_publisher_without_an_origin_is_answered_as_one_with() {
+    let app = TestApp::start().await;
+    let batch = format!(r#"{{"events":[{GOOD},{GOOD}]}}"#);
+    let good = [("x-api-key", KEY), ("content-type", "application/json"), ("x-request-id", "r-1")];
+    let table: Vec<(&str, &[_], &str, u16)> = vec![
+        ("/api/notify", &good, GOOD, 202),
+        ("/api/notify", &good, &batch, 202),
+        ("/api/notify/batch", &good, &batch, 202),
+        ("/api/notify/batch", &good, GOOD, 422),
+        ("/api/notify", &good, "{", 400),
+        ("/api/notify", &good[..1], GOOD, 415),
+        ("/api/notify", &good[1..], GOOD, 401),
+        ("/api/notify?api_key=k", &good[1..], GOOD, 401),
+        ("/api/notify/", &good, GOOD, 404),
+    ];
+    for (path, headers, body, status) in table {
+        let ask = |origin: Option<&'static str>| {
+            let mut request = Request::post(path);
+            for (name, value) in headers.iter().copied().chain(origin.map(|origin| ("origin", origin))) {
+                request = request.header(name, value);
+            }
+            app.send(request.body(Body::from(body.to_owned())).unwrap())
+        };
+        let (long, short) = (ask(Some("http://localhost:3009")).await, ask(None).await);
+        let told = |answer: &Answer| {
+            let mut said = answer.json();
+            // Each append has a cursor of its own, and a request without an id is given one.
+            said.as_object_mut().unwrap().retain(|name, _| !["cursor", "requestId"].contains(&name.as_str()));
+            (answer.status.as_u16(), said)
+        };
+        assert_eq!(told(&short), told(&long), "{path} {body}");
+        assert_eq!(short.status, status, "{path} {body}");
+        for name in ["content-type", "cache-control", "www-authenticate"] {
+            assert_eq!(short.headers.get(name), long.headers.get(name), "{name} of {path} {body}");
+        }
+        assert!(short.headers["vary"].to_str().unwrap().starts_with("origin"), "{path} {body}");
+        assert!(short.headers.contains_key("x-request-id"), "{path} {body}");
+    }
+    let get = app.get("/api/notify").await;
+    assert_eq!((get.status.as_u16(), &get.json()["code"]), (405, &json!("method_not_allowed")));
+}
+
+/// Goal: what is known by one name only is found however that is spelt. Method: the name of the list with an escape in it.
+#[tokio::test(start_paused = true)]
+async fn a_list_is_found_by_a_name_with_escapes() {
+    let app = TestApp::start().await;
+    for name in ["events", r"event\u0073", r"\u0065vents"] {
+        let answer = app.post(format!(r#"{{"{name}":[{GOOD},{GOOD}]}}"#), &[]).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["accepted"]), (202, &json!(2)), "{name}");
+    }
+}

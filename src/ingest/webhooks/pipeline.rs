@@ -126,7 +126,7 @@ impl Pipeline {
         self.appender.gate.check_open().await?;
         let client = request.extensions().get::<ClientAddress>().copied();
         let unverified = || self.unverified(platform, client, arrived);
-        let (head, body) = request.into_parts();
+        let (head, mut body) = request.into_parts();
         let signed = platform.is_signed(&head.headers);
         let bytes_max = if signed { DELIVERY_BYTES_MAX } else { platform.unsigned_bytes_max() };
         if bytes_max == 0 {
@@ -134,7 +134,7 @@ impl Pipeline {
         }
         self.keep_room(client, arrived)?;
         let _here = self.load.enter(told_bytes(&head.headers).unwrap_or(bytes_max).min(bytes_max)).await?;
-        let body: Bytes = match timeout(BODY_TIMEOUT, read_body(&head.headers, body, bytes_max)).await {
+        let body: Bytes = match timeout(BODY_TIMEOUT, read_body(&head.headers, &mut body, bytes_max)).await {
             // What is longer than a greeting is a delivery, and what it lacks is the signature.
             Ok(Err(_)) if !signed => return Err(unverified()),
             Ok(body) => body?,
