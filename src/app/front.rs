@@ -2,7 +2,7 @@
 //!
 //! Publishers' requests, which are by far the most, go from here straight to their door. Everything else, theirs from
 //! a browser included, goes through the router and what stands in front of its routes. That is worth having: a router clones
-//! each of its layers for each request, and with eight of them that cost more than everything else a gateway does for an event.
+//! each of its layers for each request, and with the eight it had that cost more than everything else done for an event.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -123,7 +123,7 @@ impl Parts {
     }
 
     /// What a publisher posts. `None`: it is something else, or may come from a browser's page, whose origin is to be
-    /// judged and who is to be told about it.
+    /// judged, and whose page reads the headers of CORS.
     fn form(&self, head: &request::Parts) -> Option<Form> {
         let form = match head.uri.path() {
             "/api/notify" => Form::Any,

@@ -8,7 +8,7 @@ use axum::{
         HeaderValue,
         header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE},
     },
-    middleware::map_response,
+    middleware::{from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::AppError;
+use super::{AppError, requests::identify};
 use crate::{
     net::{Connections, Deadlines, GuardedListener, Seats, Stops, serve},
     telemetry::Metrics,
@@ -29,8 +29,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// Those who may ask at a time.
 const CONNECTIONS_MAX: usize = 1_024;
 
-/// Answers until it is dropped.
-pub async fn answer_while_starting(listener: TcpListener) -> Result<(), AppError> {
+/// Answers on this port until it is dropped. `pod`: what this process is called.
+pub async fn answer_while_starting(listener: TcpListener, pod: Arc<str>) -> Result<(), AppError> {
     let report = json!({"status": "degraded", "service": "websocket-gateway", "connections": 0,
         "rooms": {"totalRooms": 0, "totalSubscribers": 0}, "batching": {"pendingBatches": 0}});
     let router = Router::new()
@@ -38,7 +38,8 @@ pub async fn answer_while_starting(listener: TcpListener) -> Result<(), AppError
         .route("/health/live", get(async || "ok"))
         .route("/api/events", get(come_again))
         .fallback(async || Problem::log_unavailable(RETRY_AFTER))
-        .layer(map_response(last_answer));
+        .layer(map_response(last_answer))
+        .layer(from_fn_with_state(pod, identify));
     // Nobody will see these figures: those of the gateway begin when it is there.
     let metrics = Arc::new(Metrics::new()?);
     let seats = Seats::new(CONNECTIONS_MAX, None);

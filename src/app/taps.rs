@@ -37,8 +37,8 @@ impl Downstream for Tapped {
         self.hub.applied(entry);
     }
 
-    async fn flush(&self, closed: Closed) {
-        self.hub.flush(closed).await;
+    async fn flush(&self, closed: Closed) -> usize {
+        self.hub.flush(closed).await
     }
 
     fn covered(&self, position: Position, pending_windows: usize) {

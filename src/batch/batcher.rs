@@ -19,8 +19,8 @@ use crate::{
 pub trait Downstream: Send + Sync + 'static {
     /// The newest entry read from the log; its batch may still wait in a window.
     fn applied(&self, entry: &Entry);
-    /// A batch left its window.
-    async fn flush(&self, closed: Closed);
+    /// A batch left its window. Answers to how many connections it was handed.
+    async fn flush(&self, closed: Closed) -> usize;
     /// Everything at or before this position was flushed; so many windows hold what comes behind it.
     fn covered(&self, position: Position, pending_windows: usize);
     /// Entries up to this position are missing for good.
@@ -51,6 +51,9 @@ impl std::fmt::Debug for Batcher {
 impl Batcher {
     /// How long a failed read waits before the next try.
     const RETRY: Duration = Duration::from_millis(200);
+    /// Batches and deliveries in one turn, which are 3 ms if all are deliveries: looking at the log costs as much as a
+    /// few batches that nobody gets.
+    const TURN: usize = 256;
 
     /// A batcher that has applied everything up to `after`, which is where `tail` stands.
     pub fn new(
@@ -73,20 +76,27 @@ impl Batcher {
             let deadline = self.windows.next_deadline();
             let next = tokio::select! {
                 biased;
+                () = drain.cancelled() => break,
                 () = due(deadline), if !log_first => Next::Due,
                 read = read_after(read_from, &mut *self.tail) => Next::Read(read),
-                () = due(deadline) => Next::Due,
-                () = drain.cancelled() => break,
+                () = due(deadline), if log_first => Next::Due,
             };
             // Batches and entries take turns. When many windows are due, what is appended meanwhile would otherwise open
             // its windows all at once behind them, and they would be due all at once: such a convoy never ends.
             log_first = matches!(next, Next::Due);
             match next {
                 Next::Due => {
-                    let closed = self.windows.expire(Instant::now());
-                    self.leave(closed).await;
+                    let mut work = 0;
+                    while work < Self::TURN
+                        && let Some(closed) = self.windows.expire(Instant::now())
+                    {
+                        work += 1 + self.flush(closed).await;
+                    }
+                    self.cover();
                     // On one core those who append have had no turn for as long as that took.
-                    tokio::task::yield_now().await;
+                    if work >= Self::TURN {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 Next::Read(Ok(tailed)) => {
                     self.note(None);
@@ -159,12 +169,20 @@ impl Batcher {
         }
     }
 
-    async fn leave(&mut self, closed: impl IntoIterator<Item = Closed, IntoIter: Send>) {
+    async fn leave(&mut self, closed: Vec<Closed>) {
         for closed in closed {
-            self.metrics.batches.increment(1);
-            self.metrics.batch_events.record(closed.batch.count() as f64);
-            self.downstream.flush(closed).await;
+            self.flush(closed).await;
         }
+        self.cover();
+    }
+
+    async fn flush(&mut self, closed: Closed) -> usize {
+        self.metrics.batches.increment(1);
+        self.metrics.batch_events.record(closed.batch.count() as f64);
+        self.downstream.flush(closed).await
+    }
+
+    fn cover(&self) {
         self.downstream.covered(self.windows.covered(), self.windows.pending_count());
     }
 }
@@ -176,9 +194,11 @@ enum Next {
 }
 
 async fn due(deadline: Option<Instant>) {
+    /// That of the timer. What is due within it leaves together, instead of a turn for each.
+    const GRAIN: Duration = Duration::from_millis(1);
     match deadline {
         // A sleep is not over before the timers were looked at, however late it is.
-        Some(deadline) if deadline <= Instant::now() => {}
+        Some(deadline) if deadline + GRAIN <= Instant::now() => {}
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }

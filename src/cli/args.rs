@@ -1,6 +1,9 @@
 //! The command line. The settings come from the list in [`config`](crate::config), so that help and settings agree.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use clap::{Arg, ArgMatches, Command};
 
@@ -68,7 +71,9 @@ fn healthcheck() -> Command {
 }
 
 pub(super) fn remote(key: bool) -> Vec<Arg> {
-    let url = Arg::new("url").long("url").help("the gateway [default: http://127.0.0.1:$PORT, or port 3003]");
+    let url = Arg::new("url")
+        .long("url")
+        .help("the gateway [default: the one that HOST and PORT name, http://127.0.0.1:3003]");
     let mut args = vec![url];
     if key {
         args.extend(settings(&["INTERNAL_API_KEY"]));
@@ -109,13 +114,39 @@ pub(super) struct Remote {
 impl Remote {
     pub(super) fn read(matches: &ArgMatches) -> Self {
         let values = values(matches);
-        let port = || values.text("PORT").unwrap_or_else(|| "3003".into());
-        let url = matches
-            .get_one::<String>("url")
-            .cloned()
-            .unwrap_or_else(|| format!("http://127.0.0.1:{}", port()));
+        let url = matches.get_one::<String>("url").cloned();
+        let url = url.unwrap_or_else(|| own_url(values.text("HOST"), values.text("PORT")));
         let keys = values.text("INTERNAL_API_KEY").unwrap_or_default();
         let key = keys.split(',').map(str::trim).find(|key| !key.is_empty()).map(str::to_owned);
         Self { url: url.trim_end_matches('/').to_owned(), key }
+    }
+}
+
+/// Where a gateway with these settings is reached from its own machine.
+pub(super) fn own_url(host: Option<String>, port: Option<String>) -> String {
+    let port = port.unwrap_or_else(|| "3003".into());
+    match host.and_then(|host| host.parse::<IpAddr>().ok()) {
+        Some(IpAddr::V4(host)) if !host.is_unspecified() => format!("http://{host}:{port}"),
+        Some(IpAddr::V6(host)) if !host.is_unspecified() => format!("http://[{host}]:{port}"),
+        Some(IpAddr::V6(_)) => format!("http://[{}]:{port}", Ipv6Addr::LOCALHOST),
+        _ => format!("http://{}:{port}", Ipv4Addr::LOCALHOST),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_is_asked_where_it_listens() {
+        let url = |host: &str, port: &str| {
+            let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            own_url(given(host), given(port))
+        };
+        assert_eq!(url("", ""), "http://127.0.0.1:3003");
+        assert_eq!(url("0.0.0.0", "8080"), "http://127.0.0.1:8080");
+        assert_eq!(url("::", "8080"), "http://[::1]:8080");
+        assert_eq!(url("127.0.0.5", ""), "http://127.0.0.5:3003");
+        assert_eq!(url("::1", "1"), "http://[::1]:1");
     }
 }

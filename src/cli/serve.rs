@@ -1,6 +1,6 @@
 //! `shelfcast serve` and `shelfcast check`.
 
-use std::{io, net::SocketAddr, process::ExitCode};
+use std::{io, net::SocketAddr, process::ExitCode, sync::Arc};
 
 use tokio::{
     net::TcpListener,
@@ -58,16 +58,20 @@ pub(super) fn run(values: &Values) -> ExitCode {
 }
 
 async fn serve(config: &Config) -> Result<(), String> {
-    let listener = listen(config.listen)?;
-    let admin = match config.admin {
-        Some(address) => Some(listen(address)?),
-        None => None,
-    };
+    let (listener, meanwhile) = listen_twice(config.listen)?;
+    let (admin, admin_meanwhile) = config.admin.map(listen_twice).transpose()?.unzip();
     let mut signals = Signals::watch()?;
-    let (listener, meanwhile) = twice(listener).map_err(|error| format!("cannot listen: {error}"))?;
+    let answer = |listener| answer_while_starting(listener, Arc::clone(&config.pod));
+    let admin_answers = async {
+        match admin_meanwhile {
+            Some(listener) => answer(listener).await,
+            None => std::future::pending().await,
+        }
+    };
     let app = tokio::select! {
         app = App::build(config) => app.map_err(|error| error.to_string())?,
-        ended = answer_while_starting(meanwhile) => return ended.map_err(|error| error.to_string()),
+        ended = answer(meanwhile) => return ended.map_err(|error| error.to_string()),
+        ended = admin_answers => return ended.map_err(|error| error.to_string()),
         _ = signals.next() => return Ok(()),
     };
     greet(config, listener.local_addr().unwrap_or(config.listen));
@@ -134,10 +138,14 @@ fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 }
 
 /// The same socket twice, so that whoever knocks is answered before the gateway is there.
-fn twice(listener: TcpListener) -> io::Result<(TcpListener, TcpListener)> {
-    let listener = listener.into_std()?;
-    let other = listener.try_clone()?;
-    Ok((TcpListener::from_std(listener)?, TcpListener::from_std(other)?))
+fn listen_twice(address: SocketAddr) -> Result<(TcpListener, TcpListener), String> {
+    let listener = listen(address)?;
+    let twice = || {
+        let listener = listener.into_std()?;
+        let other = listener.try_clone()?;
+        Ok::<_, io::Error>((TcpListener::from_std(listener)?, TcpListener::from_std(other)?))
+    };
+    twice().map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 
 /// SIGTERM and SIGINT.

@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{
     EXIT_USAGE, agent,
-    args::{settings, values},
+    args::{own_url, settings, values},
     fail, say,
 };
 use crate::{
@@ -73,7 +73,9 @@ fn admin_urls(matches: &ArgMatches) -> Option<Vec<String>> {
     if !given.is_empty() {
         return Some(given);
     }
-    values(matches).text("ADMIN_PORT").map(|port| vec![format!("http://127.0.0.1:{port}")])
+    let values = values(matches);
+    let host = values.text("ADMIN_HOST").or_else(|| values.text("HOST"));
+    values.text("ADMIN_PORT").map(|port| vec![own_url(host, Some(port))])
 }
 
 fn ask(url: &str) -> Result<TraceReport, String> {

@@ -20,12 +20,12 @@ impl Downstream for Hub {
         self.index.apply(entry);
     }
 
-    async fn flush(&self, closed: Closed) {
+    async fn flush(&self, closed: Closed) -> usize {
         let (previous, members) = self.record(&closed.batch);
         let left = self.index.log_time();
         let waited = left.micros() - closed.batch.oldest().log_time.micros();
         self.metrics.append_to_flush.record(waited as f64 / 1e6);
-        let Some(members) = members else { return };
+        let Some(members) = members else { return 0 };
         let spread_ms = self.spread_of_batch(closed.batch.product_id(), members.len());
         let parcel = Parcel::new(Frame::live(&closed.batch, previous, closed.covered, spread_ms));
         let mut told = Told::default();
@@ -37,6 +37,7 @@ impl Downstream for Hub {
         }
         self.note_flush(&closed.batch, left, told);
         self.index.cover(closed.covered);
+        members.len()
     }
 
     fn covered(&self, position: Position, pending_windows: usize) {

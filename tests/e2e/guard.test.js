@@ -203,6 +203,45 @@ describe('a session that is ended', () => {
   const upgrade = key => `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n`;
   const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
+  for (const [when, said] of [['before its probe', []], ['between its probe and its word', ['2probe']]]) {
+    test(`is one whose upgrade ends ${when}`, async t => {
+      // Goal: nobody who went holds a place, and who is still there opens a new session at once. Method: a session that
+      // polls, its WebSocket closed too soon, its next poll.
+      const gateway = await Gateway.start();
+      t.after(() => gateway.stop());
+      const sid = await openPolling(gateway);
+      await until(async () => (await gateway.health()).connections === 1, 'the session');
+      const path = `/socket.io/?EIO=4&transport=websocket&sid=${sid}`;
+      const raw = new Raw(t, gateway).write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${upgrade(KEY)}\r\n`);
+      await raw.until(text => text.includes('\r\n\r\n'), 'the upgrade');
+      for (const word of said) raw.write(frame(word));
+      if (said.length > 0) await raw.until(text => text.includes('3probe'), 'the probe');
+      raw.socket.destroy();
+      await until(async () => (await gateway.health()).connections === 0, 'the end of the session');
+      const answer = await request(gateway, `/socket.io/?EIO=4&transport=polling&sid=${sid}`);
+      assert.deepEqual([answer.status, Number(answer.json.code)], [400, 1]);
+    });
+  }
+
+  test('is not taken past its limits by a post that pretends to upgrade', async t => {
+    // Goal: the pace of posts is that of posts. Method: as many as a burst and more, each dressed as an upgrade.
+    const gateway = await Gateway.start();
+    t.after(() => gateway.stop());
+    const poll = `/socket.io/?EIO=4&transport=polling&sid=${await openPolling(gateway)}`;
+    const body = `42["say","${'p'.repeat(15_000)}"]`;
+    const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-key': KEY, 'content-type': 'text/plain' };
+    const statuses = new Set();
+    for (let i = 0; i < 400 && !statuses.has(429) && !statuses.has(400); i += 1) {
+      const raw = new Raw(t, gateway).write(`POST ${poll} HTTP/1.1\r\nHost: x\r\n`
+        + Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+        + `content-length: ${body.length}\r\n\r\n${body}`);
+      const text = await raw.until(text => text.includes('\r\n\r\n'), 'the answer');
+      statuses.add(Number(text.split(' ')[1]));
+      raw.socket.destroy();
+    }
+    assert.ok(statuses.has(429) || statuses.has(400), [...statuses].join());
+  });
+
   test('is ended on the WebSocket it is on, whatever else it has asked for', async t => {
     const gateway = await Gateway.start();
     t.after(() => gateway.stop());

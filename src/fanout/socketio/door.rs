@@ -176,18 +176,20 @@ impl Door {
     }
 
     /// A request of a session that is listed.
-    async fn proceed(&self, link: &Arc<Link>, mut request: Request, next: Next) -> Response {
+    async fn proceed(&self, link: &Arc<Link>, request: Request, next: Next) -> Response {
         if link.is_ended() {
             return unknown_session();
         }
-        if let Some(websocket) = WebSocket::of(&mut request) {
+        if let Some(connection) = websocket(&request) {
             // The library answers a second one as well, and drops it; the first must stay the one that can be ended.
-            if link.is_carried() {
+            if !link.begin_upgrade() {
                 return bad_request();
             }
             let response = next.run(slim(request)).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                self.hand_over(websocket, Arc::clone(link));
+                link.carry_upgraded(connection);
+            } else {
+                link.stop_upgrade();
             }
             return response;
         }
@@ -206,7 +208,8 @@ impl Door {
         }
     }
 
-    /// Hands a WebSocket to the library once the answer that makes it one has left.
+    /// Hands a WebSocket to the library once the answer that makes it one has left: one that a session begins on. An
+    /// upgrade stays the library's own, which ends the session when it fails.
     fn hand_over(&self, websocket: WebSocket, link: Arc<Link>) {
         link.carry(websocket.connection.clone());
         let (library, stop) = (self.library.clone(), self.tasks.stopping());
@@ -224,7 +227,7 @@ impl Door {
             *request.uri_mut() = uri;
             request.extensions_mut().insert(link);
             if let Err(error) = library.call((stream, request)).await {
-                tracing::error!(%error, "the library answered a handshake that it does not take");
+                tracing::error!(%error, "the library does not take a handshake that it answered");
             }
         });
     }
@@ -239,13 +242,23 @@ struct WebSocket {
 }
 
 impl WebSocket {
-    /// Takes the connection out of such a request; the library finds none there, and only answers.
+    /// Takes the upgrade out of such a request; the library finds none there, and only answers.
     fn of(request: &mut Request) -> Option<Self> {
-        request.headers().get(SEC_WEBSOCKET_KEY)?;
-        let ConnectInfo(connection) = request.extensions().get::<ConnectInfo<Connection>>()?.clone();
+        let connection = websocket(request)?;
         let uri = copied(request.uri());
         Some(Self { connection, upgrade: request.extensions_mut().remove()?, uri })
     }
+}
+
+/// The connection of such a request. A poll is none, whatever its headers say.
+fn websocket(request: &Request) -> Option<Connection> {
+    let transport = query(request.uri(), "transport=");
+    if request.method() != Method::GET || transport != Some("websocket") {
+        return None;
+    }
+    request.extensions().get::<OnUpgrade>()?;
+    request.headers().get(SEC_WEBSOCKET_KEY)?;
+    request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone())
 }
 
 /// The stream itself, with what the client has said on it so far.
@@ -293,7 +306,12 @@ fn body_bytes(request: &Request) -> usize {
 }
 
 fn session_id(uri: &Uri) -> Option<&str> {
-    uri.query()?.split('&').find_map(|pair| pair.strip_prefix("sid="))
+    query(uri, "sid=")
+}
+
+/// The first value of that name, as the library finds it.
+fn query<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
+    uri.query()?.split('&').find_map(|pair| pair.strip_prefix(name))
 }
 
 /// The request with copies of what the library reads of its head. It keeps the head for the life of the session: with it

@@ -33,6 +33,8 @@ pub(super) struct Link {
     seat: Mutex<Option<Seat>>,
     /// It has connected to the namespace.
     connected: AtomicBool,
+    /// A request asks, or has asked, to make it a WebSocket.
+    upgrading: AtomicBool,
     /// Bytes of batches queued since its last poll.
     unpolled_bytes: AtomicUsize,
     /// What its client may still do. They are the session's, so that a client that leaves and joins the namespace again
@@ -53,6 +55,7 @@ impl Link {
             listed: OnceLock::new(),
             seat: Mutex::new(seat),
             connected: AtomicBool::new(false),
+            upgrading: AtomicBool::new(false),
             unpolled_bytes: AtomicUsize::new(0),
             limits: Limits::new(Instant::now()),
         })
@@ -107,9 +110,20 @@ impl Link {
         }
     }
 
-    /// Whether a WebSocket carries it, or is about to.
-    pub(super) fn is_carried(&self) -> bool {
-        self.connection.get().is_some()
+    /// The same for one that began by polling.
+    pub(super) fn carry_upgraded(self: &Arc<Self>, connection: Connection) {
+        connection.share(Arc::clone(self) as Arc<dyn Witness>);
+        self.carry(connection);
+    }
+
+    /// A request is about to make it a WebSocket; false: one has, or is about to.
+    pub(super) fn begin_upgrade(&self) -> bool {
+        self.connection.get().is_none() && !self.upgrading.swap(true, Ordering::AcqRel)
+    }
+
+    /// That request was refused.
+    pub(super) fn stop_upgrade(&self) {
+        self.upgrading.store(false, Ordering::Release);
     }
 
     /// The connection that carries it, if one does.
@@ -187,6 +201,10 @@ impl Events {
 
 impl Witness for Link {
     fn wrote(&self, bytes: &[u8]) {
+        // The answer that makes it a WebSocket comes by as well. No frame begins with an H: it would have no end.
+        if bytes.starts_with(b"HTTP/1.1 101 ") {
+            return;
+        }
         match frames::look(bytes) {
             Some(Written { events, closes: false }) => {
                 self.events.written.fetch_add(events, Ordering::AcqRel);

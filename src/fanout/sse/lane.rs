@@ -27,7 +27,7 @@ use super::block::{self, content, event_chunk, id_chunk};
 use crate::{
     fanout::{Delivery, Hub, Lane, Parcel, PositionBeat, Resync, SubscriberId},
     model::Position,
-    net::{Connection, Detach, Endless, Seat},
+    net::{Connection, Detach, Endless, Seat, Sent},
     telemetry::Transport,
 };
 
@@ -80,13 +80,19 @@ pub(super) struct Out {
 
 #[derive(Debug)]
 enum Way {
-    /// Behind the head, once that is there: chunks, at most so many.
-    Opening { chunks: Vec<Bytes>, chunks_max: usize },
+    /// Behind the head, once that is there.
+    Opening(Vec<Bytes>),
     /// At once.
     Direct(Connection),
     /// When the body is read.
     Body(mpsc::Sender<Bytes>),
+    /// Nowhere: the connection's end is written.
+    Over,
 }
+
+/// Bytes that may wait for the head. What a client does not take of that is more than it can make use of: it is told to
+/// refetch.
+const OPENING_BYTES_MAX: usize = 256 * 1024;
 
 /// The other half of a stream: what its answer goes by.
 pub(super) enum Answer {
@@ -108,7 +114,7 @@ impl StreamLane {
         let out = |way| Arc::new(Mutex::new(Out { way, told: None }));
         let (out, answer) = match &carrier {
             Carrier::Own(_) => {
-                let out = out(Way::Opening { chunks: Vec::new(), chunks_max: queue_max });
+                let out = out(Way::Opening(Vec::new()));
                 (Arc::clone(&out), Answer::Own(out))
             }
             Carrier::Http(_) => {
@@ -148,12 +154,22 @@ impl StreamLane {
 impl Way {
     fn send(&mut self, chunk: Bytes, since: Instant) -> Delivery {
         match self {
-            Self::Opening { chunks, chunks_max } if chunks.len() < *chunks_max => {
+            Self::Opening(chunks) if chunks.iter().map(Bytes::len).sum::<usize>() > OPENING_BYTES_MAX => {
+                Delivery::Full
+            }
+            Self::Opening(chunks) => {
                 chunks.push(chunk);
                 Delivery::Sent
             }
-            Self::Opening { .. } => Delivery::Full,
-            Self::Direct(connection) => connection.send(&chunk, since).into(),
+            Self::Direct(connection) => {
+                let sent = connection.send(&chunk, since);
+                if sent == Sent::Gone {
+                    // It may look open from outside, and the hub is about to forget it.
+                    connection.cut();
+                }
+                sent.into()
+            }
+            Self::Over => Delivery::Gone,
             Self::Body(queue) => match queue.try_send(content(&chunk)) {
                 Ok(()) => Delivery::Sent,
                 Err(mpsc::error::TrySendError::Full(_)) => Delivery::Full,
@@ -237,7 +253,7 @@ impl Lane for StreamLane {
     fn is_gone(&self) -> bool {
         match &self.out.lock().way {
             // Its answer tells the hub when it ends.
-            Way::Opening { .. } | Way::Direct(_) => false,
+            Way::Opening(_) | Way::Direct(_) | Way::Over => false,
             Way::Body(queue) => queue.is_closed(),
         }
     }
@@ -266,11 +282,20 @@ struct OwnStream {
 impl Endless for OwnStream {
     fn begin(&self, head: Vec<u8>, connection: &Connection) {
         let mut out = self.out.lock();
-        if let Way::Opening { chunks, .. } = &out.way {
+        if let Way::Opening(chunks) = &out.way {
             // In one: nothing waits yet, so it is taken whole, however much it is.
-            let _sent = connection.send(&Bytes::from([head, chunks.concat()].concat()), Instant::now());
+            let mut first = head;
+            chunks.iter().for_each(|chunk| first.extend_from_slice(chunk));
+            let _sent = connection.send(&first.into(), Instant::now());
             out.way = Way::Direct(connection.clone());
         }
+    }
+}
+
+impl Drop for OwnStream {
+    fn drop(&mut self) {
+        // A delivery that is under way finds it here; behind the last chunk there must be nothing.
+        self.out.lock().way = Way::Over;
     }
 }
 

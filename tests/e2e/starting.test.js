@@ -1,0 +1,45 @@
+// A gateway whose Redis is not there yet: it lives, it is not ready, and it says so on both of its ports.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { RedisServer } from './chaos/redis.js';
+import { run } from './support/command.js';
+import { Gateway, freePort } from './support/gateway.js';
+import { request } from './support/http.js';
+import { until } from './support/wait.js';
+
+test('a gateway that waits for its Redis answers on both ports, by name, and is ready once that is there', async t => {
+  // Goal: nobody who asks a starting gateway hangs, and every refusal can be found again. Method: a port at which a Redis
+  // comes only later; a probe, a publisher and a scrape in between; the gateway on an address of its own.
+  const redis = await RedisServer.start();
+  await redis.kill9();
+  const admin = { url: `http://127.0.0.5:${await freePort()}` };
+  const gateway = new Gateway(await freePort(), {
+    REDIS_URL: redis.url, HOST: '127.0.0.5', ADMIN_PORT: new URL(admin.url).port, ADMIN_HOST: '127.0.0.5',
+  });
+  const own = { url: gateway.url.replace('127.0.0.1', '127.0.0.5') };
+  const env = { HOST: '127.0.0.5', PORT: String(gateway.port) };
+  gateway.start().catch(() => {});
+  t.after(() => gateway.kill());
+  t.after(() => redis.kill9());
+  await until(() => request(own, '/health/live').then(({ status }) => status === 200, () => false), 'a gateway that lives');
+
+  for (const [port, path, options] of [
+    [own, '/health/ready', {}],
+    [own, '/api/notify', { method: 'POST', body: '{}' }],
+    [admin, '/metrics', {}],
+  ]) {
+    const { status, headers, json } = await request(port, path, options);
+    assert.equal(status, 503, path);
+    assert.equal(json.code, 'log_unavailable');
+    assert.ok(json.requestId, `an id for ${path}`);
+    assert.equal(headers['x-request-id'], json.requestId);
+    assert.equal(headers.connection, 'close');
+  }
+  assert.equal((await run(t, ['healthcheck'], env)).code, 1);
+
+  await redis.start();
+  await until(async () => (await request(own, '/health/ready')).status === 200, 'a gateway that is ready');
+  assert.match((await request(admin, '/metrics')).text, /^shelfcast_health_state\{state="ready"\} 1$/m);
+  assert.equal((await run(t, ['healthcheck'], env)).code, 0);
+});
