@@ -1,6 +1,6 @@
 //! Server-Sent Events: `GET /api/events?products=a,b,c` (contract section 6): what is asked for, and how a stream opens.
 //!
-//! What a block looks like is [`block`]'s, how it leaves the [`lane`]'s. Everything that decides what a client missed is in
+//! What a block looks like is [`mod@block`]'s, how it leaves the [`lane`]'s. Everything that decides what a client missed is in
 //! the hub.
 
 mod block;

@@ -1,6 +1,6 @@
 //! [`StreamLane`]: a stream as the hub hands over to it. Decides nothing of what a client is told.
 //!
-//! A stream that has its connection to itself leaves HTTP ([`Detach`](crate::net::Detach)) and takes the short way, as
+//! A stream that has its connection to itself leaves HTTP ([`Detach`]) and takes the short way, as
 //! batches do to a WebSocket: shared bytes, written by the hub. One among others on an HTTP/2 connection, or to a client
 //! of HTTP/1.0, which knows no chunks, has a bounded queue that its body is read from.
 
