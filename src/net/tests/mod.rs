@@ -100,6 +100,12 @@ async fn read_all(client: &mut TcpStream, senders: &[u8]) {
     }
 }
 
+/// Whoever reads the connection gets what the client says now.
+async fn still_reads(client: &mut TcpStream, reader: JoinHandle<std::io::Result<u8>>) {
+    client.write_u8(1).await.unwrap();
+    assert_eq!(within("the reader", reader).await.unwrap().unwrap(), 1);
+}
+
 async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(60), work).await.unwrap_or_else(|_| panic!("{what} does not end"))
 }
@@ -127,8 +133,7 @@ async fn whoever_writes_messages_arrive_whole_and_in_order() {
     let _writing = within("writing", writer).await.unwrap();
     let served: usize = (0..MESSAGES).map(|number| message(SERVER, number).len()).sum();
     assert_eq!(shown.0.load(Ordering::Relaxed), served as u64, "and the witness was shown what was served");
-    client.write_u8(1).await.unwrap();
-    assert_eq!(within("the reader", reader).await.unwrap().unwrap(), 1);
+    still_reads(&mut client, reader).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,8 +146,7 @@ async fn what_was_sent_leaves_although_the_one_who_serves_it_only_reads() {
     let sender = send_all(connection.clone(), 1);
     within("reading", read_all(&mut client, &[1])).await;
     sender.await.unwrap();
-    client.write_u8(1).await.unwrap();
-    assert_eq!(within("the reader", reader).await.unwrap().unwrap(), 1);
+    still_reads(&mut client, reader).await;
     assert!(!connection.owes_write());
 }
 
