@@ -1,6 +1,6 @@
 //! [`Event`]: "something about product P changed", checked. Knows nothing of where it came from or where it goes.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde_json::value::RawValue;
 
@@ -146,9 +146,9 @@ impl Data {
     }
 }
 
-/// Copies valid JSON without the white space outside its strings; stops at too much nesting.
-fn compact(json: &str) -> Result<String, DataError> {
-    let mut out = String::with_capacity(json.len());
+/// Valid JSON without the white space outside its strings; copied only if there is some. Stops at too much nesting.
+fn compact(json: &str) -> Result<Cow<'_, str>, DataError> {
+    let mut out = String::new();
     let (mut in_string, mut escaped, mut depth, mut copied) = (false, false, 0_usize, 0);
     for (at, byte) in json.bytes().enumerate() {
         if in_string {
@@ -166,14 +166,18 @@ fn compact(json: &str) -> Result<String, DataError> {
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
             b' ' | b'\t' | b'\n' | b'\r' => {
+                out.reserve(json.len() - copied);
                 out.push_str(&json[copied..at]);
                 copied = at + 1;
             }
             _ => {}
         }
     }
+    if copied == 0 {
+        return Ok(Cow::Borrowed(json));
+    }
     out.push_str(&json[copied..]);
-    Ok(out)
+    Ok(Cow::Owned(out))
 }
 
 impl fmt::Debug for Data {

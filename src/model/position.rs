@@ -24,7 +24,7 @@ pub struct Position {
 /// The highest `n`: JavaScript clients hold it in a double without loss (2^53 - 1).
 pub const N_MAX: u64 = (1 << 53) - 1;
 
-/// Why a text is no cursor of ours.
+/// Why a text is no cursor of ours, or no part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a cursor is an epoch of 8 characters a-z 0-9, a dot, and a decimal number below 2^53")]
 pub struct InvalidCursor;
@@ -48,6 +48,16 @@ impl Epoch {
     /// The position `n` of this epoch.
     pub fn at(self, n: u64) -> Position {
         Position { epoch: self, n }
+    }
+
+    /// The position of this epoch whose number is spelled so: no sign, no leading zero, no white space.
+    pub fn at_spelled(self, n: &str) -> Result<Position, InvalidCursor> {
+        let digits = !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+        let leading_zero = n.len() > 1 && n.starts_with('0');
+        match n.parse() {
+            Ok(n) if digits && !leading_zero && n <= N_MAX => Ok(self.at(n)),
+            _ => Err(InvalidCursor),
+        }
     }
 
     fn as_str(&self) -> &str {
@@ -80,22 +90,22 @@ impl fmt::Debug for Position {
     }
 }
 
+impl FromStr for Epoch {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let name: [u8; Self::LEN] = text.as_bytes().try_into().map_err(|_| InvalidCursor)?;
+        if name.iter().all(|b| ALPHABET.contains(b)) { Ok(Self(name)) } else { Err(InvalidCursor) }
+    }
+}
+
 impl FromStr for Position {
     type Err = InvalidCursor;
 
-    /// Reads exactly what [`Display`](fmt::Display) prints: no sign, no leading zero, no white space.
+    /// Reads exactly what [`Display`](fmt::Display) prints.
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
         let (epoch, n) = text.split_once('.').ok_or(InvalidCursor)?;
-        let name: [u8; Epoch::LEN] = epoch.as_bytes().try_into().map_err(|_| InvalidCursor)?;
-        let digits = !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
-        let leading_zero = n.len() > 1 && n.starts_with('0');
-        if !digits || leading_zero || !name.iter().all(|b| ALPHABET.contains(b)) {
-            return Err(InvalidCursor);
-        }
-        match n.parse() {
-            Ok(n) if n <= N_MAX => Ok(Epoch(name).at(n)),
-            _ => Err(InvalidCursor),
-        }
+        epoch.parse::<Epoch>()?.at_spelled(n)
     }
 }
 

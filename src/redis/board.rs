@@ -45,7 +45,8 @@ impl Board {
     /// no harm.
     pub async fn exchange(&self, text: String) -> Result<Vec<Posted>, Error> {
         let silent_after_ms = self.silent_after.as_millis().to_string();
-        let call = Call { keys: self.keys.clone(), args: vec![self.name.clone(), text, silent_after_ms] };
+        let args = [&self.name, &text, &silent_after_ms].into_iter().collect();
+        let call = Call { keys: self.keys.clone(), args };
         let answer = self.script.run(self.link.client()?, Self::TIMEOUT, &call).await?;
         let (posted, _) = answer.as_chunks::<3>();
         let read = |[name, age_ms, text]: &[String; 3]| {

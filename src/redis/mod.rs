@@ -22,7 +22,7 @@ pub use self::{
     board::{Board, Posted},
     keys::Keys,
     link::Link,
-    script::{Call, Script},
+    script::{Args, Call, Script},
 };
 
 /// Where Redis is and how the gateway's names begin.

@@ -1,7 +1,11 @@
 //! [`Script`]: a Lua script that runs at the server as one step.
 
-use std::time::Duration;
+use std::{
+    fmt::{Display, Write as _},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use fred::{
     clients::Client,
     error::{Error, ErrorKind},
@@ -25,7 +29,46 @@ pub struct Call {
     /// At least one.
     pub keys: Vec<String>,
     /// What the script calls `ARGV`.
-    pub args: Vec<String>,
+    pub args: Args,
+}
+
+/// Arguments in one piece of memory: a request of 20 events has more than a hundred.
+#[derive(Debug, Default)]
+pub struct Args {
+    text: String,
+    /// Where each ends in `text`.
+    ends: Vec<usize>,
+}
+
+impl Args {
+    /// One more.
+    pub fn push(&mut self, arg: impl Display) {
+        // Fails only where a `Display` does.
+        let _ = write!(self.text, "{arg}");
+        self.ends.push(self.text.len());
+    }
+
+    /// One more, empty if there is nothing to say.
+    pub fn push_any(&mut self, arg: Option<impl Display>) {
+        match arg {
+            Some(arg) => self.push(arg),
+            None => self.push(""),
+        }
+    }
+}
+
+impl<T: Display> Extend<T> for Args {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, args: I) {
+        args.into_iter().for_each(|arg| self.push(arg));
+    }
+}
+
+impl<T: Display> FromIterator<T> for Args {
+    fn from_iter<I: IntoIterator<Item = T>>(args: I) -> Self {
+        let mut all = Self::default();
+        all.extend(args);
+        all
+    }
 }
 
 impl Script {
@@ -63,19 +106,28 @@ impl Script {
         Ok((ran.0?.convert()?, ran.1?))
     }
 
-    fn by_hash(&self, call: &Call) -> (CustomCommand, Vec<String>) {
+    fn by_hash(&self, call: &Call) -> (CustomCommand, Vec<Bytes>) {
         (command("EVALSHA", call), call.arguments(&self.hash))
     }
 
-    fn by_text(&self, call: &Call) -> (CustomCommand, Vec<String>) {
+    fn by_text(&self, call: &Call) -> (CustomCommand, Vec<Bytes>) {
         (command("EVAL", call), call.arguments(self.text))
     }
 }
 
 impl Call {
-    fn arguments(&self, script: &str) -> Vec<String> {
-        let head = [script.to_owned(), self.keys.len().to_string()];
-        head.into_iter().chain(self.keys.iter().cloned()).chain(self.args.iter().cloned()).collect()
+    /// What the command is followed by: slices of one piece of memory.
+    fn arguments(&self, script: &str) -> Vec<Bytes> {
+        let mut all = Args::default();
+        all.push(script);
+        all.push(self.keys.len());
+        all.extend(&self.keys);
+        let before = all.text.len();
+        all.text.push_str(&self.args.text);
+        all.ends.extend(self.args.ends.iter().map(|end| before + end));
+        let text = Bytes::from(all.text);
+        let begins = std::iter::once(0).chain(all.ends.iter().copied());
+        begins.zip(&all.ends).map(|(begin, end)| text.slice(begin..*end)).collect()
     }
 }
 
@@ -88,7 +140,7 @@ fn command(name: &'static str, call: &Call) -> CustomCommand {
 async fn both(
     client: &Client,
     timeout: Duration,
-    run: (CustomCommand, Vec<String>),
+    run: (CustomCommand, Vec<Bytes>),
     call: &Call,
     confirm: (&'static str, &[&str]),
 ) -> Result<(Result<Value, Error>, Result<Value, Error>), Error> {

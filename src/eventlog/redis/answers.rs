@@ -1,6 +1,6 @@
 //! What a server answers, read: text and arrays become positions, times and entries. Asks nothing.
 
-use std::{collections::HashMap, str::FromStr, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use fred::types::Value;
 use serde_json::value::RawValue;
@@ -20,7 +20,7 @@ pub(super) fn read_append(returned: &[String]) -> Result<Taken, StoreError> {
     match text(0) {
         "fenced" => return Err(StoreError::Fenced),
         "key_reused" => return Err(StoreError::KeyReused),
-        "inconsistent" => return Err(StoreError::Inconsistent(read_epoch(text(1)))),
+        "inconsistent" => return Err(StoreError::Inconsistent(text(1).parse().ok())),
         _ => {}
     }
     let read = || {
@@ -40,7 +40,7 @@ pub(super) fn read_append(returned: &[String]) -> Result<Taken, StoreError> {
 pub(super) fn read_standing(returned: &[String]) -> Option<Standing> {
     let text = |i: usize| returned.get(i).map_or("", String::as_str);
     Some(Standing {
-        head: Position::from_str(&format!("{}.{}", text(0), text(1))).ok()?,
+        head: text(0).parse::<Epoch>().ok()?.at_spelled(text(1)).ok()?,
         first_n: text(2).parse().ok()?,
         log_time: log_time(text(3))?,
         born: log_time(text(4))?,
@@ -48,10 +48,6 @@ pub(super) fn read_standing(returned: &[String]) -> Option<Standing> {
         ended: text(6).parse().ok(),
         lineage: Lineage(text(7).into()),
     })
-}
-
-pub(super) fn read_epoch(name: &str) -> Option<Epoch> {
-    format!("{name}.0").parse::<Position>().ok().map(|start| start.epoch)
 }
 
 fn log_time(micros: &str) -> Option<LogTime> {
@@ -63,40 +59,61 @@ pub(super) fn read_stream(read: Value) -> Option<Vec<Stored>> {
     let first = |value: Value| value.into_array().into_iter().next();
     let Some(stream) = first(read).filter(Value::is_array) else { return Some(Vec::new()) };
     let entries = stream.into_array().into_iter().nth(1).map(Value::into_array).unwrap_or_default();
-    entries.into_iter().map(read_entry).collect()
+    entries.iter().map(read_entry).collect()
 }
 
-fn read_entry(entry: Value) -> Option<Stored> {
-    let mut parts = entry.into_array().into_iter();
-    let id = parts.next()?.into_string()?;
-    let mut pairs = parts.next()?.into_array().into_iter();
-    let mut fields = HashMap::new();
-    while let (Some(name), Some(value)) = (pairs.next(), pairs.next()) {
-        fields.insert(name.into_string()?, value.into_string()?);
+/// Names and values in turn. A busy log brings tens of thousands of entries a second, so nothing is copied to look at it.
+#[derive(Clone, Copy)]
+struct Fields<'a>(&'a [Value]);
+
+impl<'a> Fields<'a> {
+    /// `None`: not all of it is text.
+    fn new(values: &'a [Value]) -> Option<Self> {
+        values.iter().all(|value| text_of(value).is_some()).then_some(Self(values))
     }
-    let field = |name: &str| fields.get(name).map_or("", String::as_str);
-    let n = id.strip_suffix("-0")?;
-    let at = Position::from_str(&format!("{}.{n}", field("e"))).ok()?;
-    let (taken, before) = (log_time(field("t"))?, log_time(field("b"))?);
-    let content = read_content(&field, at, taken).unwrap_or(Content::Unreadable);
+
+    /// Empty if there is none.
+    fn get(self, name: &str) -> &'a str {
+        let mut pairs = self.0.chunks_exact(2).map(|pair| (text_of(&pair[0]), text_of(&pair[1])));
+        pairs.find(|(found, _)| *found == Some(name)).and_then(|(_, value)| value).unwrap_or_default()
+    }
+}
+
+fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Bytes(bytes) => str::from_utf8(bytes).ok(),
+        _ => None,
+    }
+}
+
+fn read_entry(entry: &Value) -> Option<Stored> {
+    let Value::Array(parts) = entry else { return None };
+    let [id, Value::Array(fields), ..] = parts.as_slice() else { return None };
+    let fields = Fields::new(fields)?;
+    let epoch: Epoch = fields.get("e").parse().ok()?;
+    let at = epoch.at_spelled(text_of(id)?.strip_suffix("-0")?).ok()?;
+    let (taken, before) = (log_time(fields.get("t"))?, log_time(fields.get("b"))?);
+    let content = read_content(fields, at, taken).unwrap_or(Content::Unreadable);
     Some(Stored { at, log_time: taken, before, content })
 }
 
-fn read_content<'a>(field: &impl Fn(&str) -> &'a str, at: Position, log_time: LogTime) -> Option<Content> {
+fn read_content(fields: Fields<'_>, at: Position, log_time: LogTime) -> Option<Content> {
+    let field = |name| fields.get(name);
     if field("k") == KIND_GAP {
         let ids = field("p").split(',').filter(|id| !id.is_empty());
         return Some(Content::InputGap(ids.map(|id| ProductId::new(id).ok()).collect::<Option<_>>()?));
     }
-    let data = RawValue::from_string(field("d").to_owned()).ok()?;
+    let data: &RawValue = serde_json::from_str(field("d")).ok()?;
     let event = Event {
         product_id: ProductId::new(field("p")).ok()?,
         event_type: field("k").parse().ok()?,
-        data: Data::new(&data).ok()?,
+        data: Data::new(data).ok()?,
         timestamp: Timestamp::new(field("s")).ok()?,
     };
     let message = match field("m") {
         "" => None,
         digest => Some(digest.parse().ok()?),
     };
-    Some(Content::Event(Box::new(Entry { at, log_time, event, message, origin: Origin::parse(field("o")) })))
+    Some(Content::Event(Arc::new(Entry { at, log_time, event, message, origin: Origin::parse(field("o")) })))
 }

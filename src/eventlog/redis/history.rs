@@ -95,7 +95,7 @@ impl History {
     fn take(&mut self, stored: Stored, tailed: &mut Vec<Tailed>) {
         (self.last, self.last_time) = (stored.at, Some(stored.log_time));
         match stored.content {
-            Content::Event(entry) => push_entry(tailed, Arc::new(*entry)),
+            Content::Event(entry) => push_entry(tailed, entry),
             Content::InputGap(product_ids) => tailed.push(Tailed::InputGap { at: stored.at, product_ids }),
             // A newer version wrote it: its event cannot be delivered here, so whoever is here refetches.
             Content::Unreadable => tailed.push(Tailed::Gap { to: stored.at }),

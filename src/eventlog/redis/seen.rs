@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    answers::{read_append, read_epoch},
+    answers::read_append,
     server::RedisStore,
     store::{Refusal, Store, StoreError, Taken},
 };
@@ -16,7 +16,7 @@ use crate::{
         snapshots::{BOUNDARIES_MAX, Boundary, FIRED_MAX, Planned, SNAPSHOTS_MAX, SnapshotKey},
     },
     model::Epoch,
-    redis::Call,
+    redis::{Args, Call},
 };
 
 /// A server that keeps snapshots and sale boundaries beside the log.
@@ -114,38 +114,31 @@ impl SeenWrites {
         Self { epoch: None, others: 0, snapshots: keys.iter().map(write).collect(), boundaries: Vec::new() }
     }
 
-    fn args(&self) -> Vec<String> {
-        let mut args = vec![
-            self.epoch.map(|epoch| epoch.to_string()).unwrap_or_default(),
-            SNAPSHOTS_MAX.to_string(),
-            SNAPSHOTS_LIVE.as_millis().to_string(),
-            BOUNDARIES_MAX.to_string(),
-            self.others.to_string(),
-            self.snapshots.len().to_string(),
-        ];
+    fn say(&self, args: &mut Args) {
+        args.push_any(self.epoch);
+        args.push(SNAPSHOTS_MAX);
+        args.push(SNAPSHOTS_LIVE.as_millis());
+        args.push(BOUNDARIES_MAX);
+        args.push(self.others);
+        args.push(self.snapshots.len());
         for SnapshotWrite { key, expected, next, told } in &self.snapshots {
-            let next = next.as_deref().unwrap_or_default().to_owned();
-            args.extend([key.to_string(), expected.to_string(), next, flag(*told)]);
+            args.push(key);
+            args.push(expected);
+            args.push_any(next.as_deref());
+            args.push(if *told { "1" } else { "" });
         }
-        args.push(self.boundaries.len().to_string());
+        args.push(self.boundaries.len());
         for BoundaryWrite { name, expected_ms, at_ms } in &self.boundaries {
-            args.extend([name.to_string(), millis(*expected_ms), millis(*at_ms)]);
+            args.push(name);
+            args.push_any(*expected_ms);
+            args.push_any(*at_ms);
         }
-        args
     }
 }
 
 /// How long snapshots are kept while no product is seen. They have a time to live, so that under a `volatile-` policy a
 /// Redis that is short of memory lets them go first; without them products are told without old values. Boundaries have none.
 const SNAPSHOTS_LIVE: Duration = Duration::from_secs(30 * 86_400);
-
-fn flag(set: bool) -> String {
-    if set { "1".to_owned() } else { String::new() }
-}
-
-fn millis(at_ms: Option<i64>) -> String {
-    at_ms.map(|at_ms| at_ms.to_string()).unwrap_or_default()
-}
 
 impl BoundaryWrite {
     /// As it was planned, whatever was planned before.
@@ -171,7 +164,7 @@ impl SnapshotStore for RedisStore {
     async fn append_seen(&self, append: &Append, writes: &SeenWrites) -> Result<Stands, StoreError> {
         let mut call = self.append_call(append);
         call.keys.extend([self.keys.snapshots(), self.keys.sales()]);
-        call.args.extend(writes.args());
+        writes.say(&mut call.args);
         let returned = self.run_append(&self.append_seen, call).await?;
         match returned.split_first() {
             Some((kind, stands)) if kind == "changed" => read_stands(stands).ok_or(UNREADABLE),
@@ -181,7 +174,7 @@ impl SnapshotStore for RedisStore {
 
     async fn due(&self) -> Result<Due, StoreError> {
         let keys = vec![self.keys.meta(), self.keys.snapshots(), self.keys.sales(), self.keys.streaks()];
-        let call = Call { keys, args: vec![FIRED_MAX.to_string()] };
+        let call = Call { keys, args: [FIRED_MAX].into_iter().collect() };
         let returned = self.ask(&self.due, &call).await?;
         read_due(&returned).ok_or(UNREADABLE)
     }
@@ -192,7 +185,7 @@ const UNREADABLE: StoreError = StoreError::Refused(Refusal::Other);
 fn read_stands(returned: &[String]) -> Option<Stands> {
     let (epoch, stands) = returned.split_first()?;
     let stands = stands.iter().map(|text| text.as_str().into()).collect();
-    Some(Stands::Otherwise { epoch: read_epoch(epoch)?, stands })
+    Some(Stands::Otherwise { epoch: epoch.parse().ok()?, stands })
 }
 
 fn read_due(returned: &[String]) -> Option<Due> {
@@ -202,5 +195,5 @@ fn read_due(returned: &[String]) -> Option<Due> {
         let (name, stands) = (name.as_str().into(), stands.as_str().into());
         Some(DueBoundary { name, at_ms: at_ms.parse().ok()?, stands })
     });
-    Some(Due { epoch: read_epoch(epoch), due: due.collect::<Option<_>>()?, waiting: waiting.parse().ok()? })
+    Some(Due { epoch: epoch.parse().ok(), due: due.collect::<Option<_>>()?, waiting: waiting.parse().ok()? })
 }

@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     eventlog::{Append, InputGap, LeaseToken},
-    model::{Epoch, Event, ProductId},
-    redis::{Call, Keys, Link, RedisConfig, Script, once, without_args},
+    model::{Epoch, Event, Origin, ProductId},
+    redis::{Args, Call, Keys, Link, RedisConfig, Script, once, without_args},
     telemetry::Context,
 };
 
@@ -195,7 +195,7 @@ impl RedisStore {
         script: &Script,
         mut call: Call,
     ) -> Result<Vec<String>, StoreError> {
-        call.args.push(Context::origin().map(|origin| origin.as_str().to_owned()).unwrap_or_default());
+        call.args.push_any(Context::origin().as_ref().map(Origin::as_str));
         let commands = self.connected(&self.commands)?;
         let confirm: (_, &[_]) = match self.config.durability {
             Durability::Memory => return self.ask(script, &call).await,
@@ -217,11 +217,10 @@ impl RedisStore {
     }
 
     async fn run_head(&self, condemned: Option<Epoch>) -> Result<Standing, StoreError> {
-        let args = vec![
-            Epoch::from_random(rand::random()).to_string(),
-            condemned.map(|epoch| epoch.to_string()).unwrap_or_default(),
-            self.config.retention_secs.saturating_mul(1_000_000).to_string(),
-        ];
+        let mut args = Args::default();
+        args.push(Epoch::from_random(rand::random()));
+        args.push_any(condemned);
+        args.push(self.config.retention_secs.saturating_mul(1_000_000));
         let call = Call { keys: vec![self.keys.log(), self.keys.meta()], args };
         let returned = self.ask(&self.head, &call).await?;
         read_standing(&returned).ok_or(StoreError::Refused(Refusal::Other))
@@ -236,15 +235,19 @@ impl RedisStore {
         let heard = message.and_then(|m| m.heard);
         let mirror = !message.is_some_and(|m| m.from_mirror);
         let mut args = self.append_args(message.map(|m| m.lease), heard.map(|h| h.number), mirror);
-        args.push(append.request.map(|request| request.body.to_string()).unwrap_or_default());
-        args.push(heard.and_then(|heard| heard.digest).map(|digest| digest.to_string()).unwrap_or_default());
-        args.push(append.events.len().to_string());
+        args.push_any(append.request.map(|request| request.body));
+        args.push_any(heard.and_then(|heard| heard.digest));
+        args.push(append.events.len());
         for new in &append.events {
             let Event { product_id, event_type, data, timestamp } = &new.event;
             let claimed = if new.claim.is_some() { "1" } else { "" };
-            let fields =
-                [event_type.as_str(), product_id.as_str(), data.as_str(), timestamp.as_str(), claimed];
-            args.extend(fields.map(str::to_owned));
+            args.extend([
+                event_type.as_str(),
+                product_id.as_str(),
+                data.as_str(),
+                timestamp.as_str(),
+                claimed,
+            ]);
         }
         Call { keys, args }
     }
@@ -256,17 +259,16 @@ impl RedisStore {
     }
 
     /// The arguments that every append begins with.
-    fn append_args(&self, lease: Option<LeaseToken>, number: Option<u64>, mirror: bool) -> Vec<String> {
-        let text = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
-        vec![
-            Epoch::from_random(rand::random()).to_string(),
-            text(lease.map(|lease| lease.0)),
-            text(number),
-            self.config.events_max.to_string(),
-            self.config.claim_ttl_secs.saturating_mul(1_000).to_string(),
-            self.keys.channel("product-cache-invalidation"),
-            if mirror { self.keys.channel("product-updates") } else { String::new() },
-        ]
+    fn append_args(&self, lease: Option<LeaseToken>, number: Option<u64>, mirror: bool) -> Args {
+        let mut args = Args::default();
+        args.push(Epoch::from_random(rand::random()));
+        args.push_any(lease.map(|lease| lease.0));
+        args.push_any(number);
+        args.push(self.config.events_max);
+        args.push(self.config.claim_ttl_secs.saturating_mul(1_000));
+        args.push(self.keys.channel("product-cache-invalidation"));
+        args.push_any(mirror.then(|| self.keys.channel("product-updates")));
+        args
     }
 
     fn connected<'a>(&self, link: &'a Link) -> Result<&'a Client, StoreError> {
@@ -306,7 +308,7 @@ impl Store for RedisStore {
         let keys = self.append_keys();
         let mut args = self.append_args(gap.lease, None, false);
         let product_ids = gap.product_ids.iter().map(ProductId::as_str).collect::<Vec<_>>().join(",");
-        args.extend(["", "", "1", KIND_GAP, &product_ids, "", "", ""].map(str::to_owned));
+        args.extend(["", "", "1", KIND_GAP, &product_ids, "", "", ""]);
         read_append(&self.run_append(&self.append, Call { keys, args }).await?)
     }
 

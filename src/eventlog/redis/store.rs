@@ -1,7 +1,7 @@
 //! [`Store`]: the few things the shared log asks of a server, each of them atomic there. Decides nothing: whether
 //! history is whole is judged by [`reader`](super::reader), on whatever store.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -97,7 +97,7 @@ pub struct Stored {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// An event.
-    Event(Box<Entry>),
+    Event(Arc<Entry>),
     /// An input lost something.
     InputGap(Vec<ProductId>),
     /// Nothing that this version can read.

@@ -10,7 +10,7 @@ use fred::error::{Error, ErrorKind};
 use crate::{
     eventlog::LeaseToken,
     model::{LogTime, Position},
-    redis::{Call, Keys, Link, Script},
+    redis::{Args, Call, Keys, Link, Script},
 };
 
 /// The lease, as one pod sees it.
@@ -67,12 +67,11 @@ impl Lease {
             Wish::Hold(mine, covered_until) => ("hold", Some(mine), covered_until),
             Wish::Give(mine, covered_until) => ("give", Some(mine), covered_until),
         };
-        let args = vec![
-            name.to_owned(),
-            mine.map(|token| token.0.to_string()).unwrap_or_default(),
-            Self::TTL.as_millis().to_string(),
-            covered_until.map(|time| time.micros().to_string()).unwrap_or_default(),
-        ];
+        let mut args = Args::default();
+        args.push(name);
+        args.push_any(mine.map(|token| token.0));
+        args.push(Self::TTL.as_millis());
+        args.push_any(covered_until.map(LogTime::micros));
         let call = Call { keys: self.keys.clone(), args };
         let answer = self.script.run(self.link.client()?, Self::TIMEOUT, &call).await?;
         View::read(&answer)

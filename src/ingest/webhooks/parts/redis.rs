@@ -1,6 +1,6 @@
 //! [`RedisParts`]: what is known of parts, at the Redis that keeps the log.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -8,7 +8,7 @@ use super::{KEPT_MIN, PartId, Parts};
 use crate::{
     eventlog::LogError,
     model::ProductId,
-    redis::{Call, Keys, Link, Script, without_args},
+    redis::{Args, Call, Keys, Link, Script, without_args},
 };
 
 /// Parts at a Redis server.
@@ -35,9 +35,16 @@ impl RedisParts {
         Self { link, script, keys: keys.parts().into(), kept_min }
     }
 
-    async fn ask(&self, verb: &str, args: impl Iterator<Item = String>) -> Result<Vec<String>, LogError> {
-        let head = [verb.to_owned(), self.kept_min.to_string()];
-        let call = Call { keys: self.keys.clone(), args: head.into_iter().chain(args).collect() };
+    async fn ask(
+        &self,
+        verb: &str,
+        about: impl Iterator<Item = impl Display>,
+    ) -> Result<Vec<String>, LogError> {
+        let mut args = Args::default();
+        args.push(verb);
+        args.push(self.kept_min);
+        args.extend(about);
+        let call = Call { keys: self.keys.clone(), args };
         let client = self.link.up().ok_or(LogError)?;
         self.script.run(client, Self::TIMEOUT, &call).await.map_err(|error| {
             tracing::debug!(
@@ -57,7 +64,7 @@ impl Parts for RedisParts {
     }
 
     async fn find(&self, parts: &[PartId]) -> Result<Vec<Option<ProductId>>, LogError> {
-        let found = self.ask("find", parts.iter().map(PartId::to_string)).await?;
+        let found = self.ask("find", parts.iter()).await?;
         Ok(found.iter().map(|id| ProductId::new(id).ok()).collect())
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -123,7 +124,7 @@ impl Server {
             }
             let at = meta.epoch.at(meta.n + 1);
             let entry = Entry { at, log_time: now, event: new.event.clone(), message: None, origin: None };
-            self.data.add(at, now, meta.time, Content::Event(Box::new(entry)), keeps)?;
+            self.data.add(at, now, meta.time, Content::Event(Arc::new(entry)), keeps)?;
             accepted += 1;
             (meta.n, meta.time) = (at.n, now);
             now = now.next();
