@@ -25,6 +25,8 @@ use crate::model::{Entry, Event, LogTime, MessageDigest, Position, ProductId};
 /// - **Atomic.** One [`append`](Self::append) takes all its events, in their order and with no other event between
 ///   them, or none. On `Err` none was taken, except where the error says that this is unknown.
 /// - **Durable first.** `append` returns only when the events are in the log: a tail will yield them.
+/// - **In time.** Where reading costs a way to a server, an append waits while this process is far behind in reading what it
+///   appended, and is refused if that takes long: what is accepted is told soon after.
 /// - **Log time.** Each entry has its own microsecond, and never an earlier one than the entry before it.
 /// - **Claims.** An event or request whose claim is known is not appended again; the first answer is returned.
 ///   A claim is only ever visible together with the events it stands for.

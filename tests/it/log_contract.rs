@@ -374,3 +374,25 @@ async fn an_entry_is_read_without_what_older_pods_lack_and_with_what_later_ones_
     let told: Vec<_> = entries.iter().map(|entry| (entry.at.n, entry.origin.is_some())).collect();
     assert_eq!(told, [(2, false), (3, false)]);
 }
+
+/// Goal: what is accepted is told soon after, however fast it comes. Method: a tail that is not asked for more, and appends
+/// until one is refused; then the tail is read to its end.
+#[tokio::test]
+async fn the_log_at_redis_takes_no_more_while_what_it_took_is_not_read() {
+    let World { log, _server, .. } = redis().await;
+    let mut tail = log.tail(start(&log).await);
+    append(&log, vec![event(0)]).await;
+    read(&mut *tail, 1).await;
+    let mut unread = 0;
+    let refused = loop {
+        let events: Vec<_> = (0..500).map(event).collect();
+        match log.append(Append { request: None, events, message: None }).await {
+            Ok(appended) => unread += appended.accepted,
+            Err(error) => break error,
+        }
+        assert!(unread < 20_000, "nobody reads and all is taken");
+    };
+    assert!(matches!(refused, AppendError::Overloaded { .. }), "{refused:?}");
+    while timeout(Duration::from_millis(100), tail.next()).await.is_ok() {}
+    append(&log, vec![event(1)]).await;
+}

@@ -7,6 +7,7 @@ mod acked;
 mod answers;
 mod breaker;
 mod history;
+mod lag;
 mod observe;
 mod reader;
 mod seen;
@@ -19,13 +20,13 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::{
     sync::Semaphore,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 pub use self::seen::{BoundaryWrite, Due, DueBoundary, SeenWrites, SnapshotStore, SnapshotWrite, Stands};
 pub use self::server::{Durability, RedisLogConfig, RedisStore, Unfit};
 pub use self::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Stored, Taken};
-use self::{acked::Acked, breaker::Breaker, reader::Reader};
+use self::{acked::Acked, breaker::Breaker, lag::Lag, reader::Reader};
 use super::{
     Append, AppendError, Appended, EventLog, Head, InputGap, LeaseToken, LogError, Tail,
     snapshots::{Fired, Observed, Sightings},
@@ -37,6 +38,7 @@ use crate::{model::Position, telemetry::Metrics};
 pub struct SharedLog<S> {
     store: Arc<S>,
     acked: Arc<Mutex<Acked>>,
+    lag: Arc<Lag>,
     breaker: Mutex<Breaker>,
     in_flight: Semaphore,
     metrics: Arc<Metrics>,
@@ -45,6 +47,8 @@ pub struct SharedLog<S> {
 impl<S: Store> SharedLog<S> {
     /// How long an append may take. A publisher is answered within 2.5 s, come what may.
     const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
+    /// How much of that an append may wait for this pod's own reader.
+    const LAG_WAIT_MAX: Duration = Duration::from_millis(500);
     /// How long any other question may take.
     const ASK_TIMEOUT: Duration = Duration::from_secs(2);
     /// Appends under way at once; one more is answered with `overloaded`.
@@ -55,28 +59,33 @@ impl<S: Store> SharedLog<S> {
         Self {
             store: Arc::new(store),
             acked: Arc::default(),
+            lag: Arc::default(),
             breaker: Mutex::default(),
             in_flight: Semaphore::new(Self::IN_FLIGHT_MAX),
             metrics,
         }
     }
 
-    /// One append under every guard: bounded, with a deadline, and not at all while the server does not answer.
+    /// One append under every guard: bounded, with a deadline, not before what was appended is read, and not at all while
+    /// the server does not answer.
     async fn guarded(
         &self,
         append: impl Future<Output = Result<Taken, StoreError>>,
     ) -> Result<Taken, AppendError> {
+        let deadline = Instant::now() + Self::APPEND_TIMEOUT;
         let _permit = self.in_flight.try_acquire().map_err(|_| overloaded())?;
+        timeout(Self::LAG_WAIT_MAX, self.lag.caught_up()).await.map_err(|_| overloaded())?;
         if !self.breaker.lock().pass(Instant::now()) {
             return Err(unavailable());
         }
         let attempt = Attempt { log: self, begun: Instant::now(), answered: false };
-        let taken = timeout(Self::APPEND_TIMEOUT, append).await.unwrap_or(Err(StoreError::Unknown));
+        let taken = timeout_at(deadline, append).await.unwrap_or(Err(StoreError::Unknown));
         attempt.answered();
         self.note(&taken);
         match taken {
             Ok(taken) => {
                 self.acked.lock().note(&taken, Instant::now());
+                self.lag.appended(taken.appended.cursor);
                 Ok(taken)
             }
             Err(StoreError::KeyReused) => Err(AppendError::KeyReused),
@@ -170,7 +179,7 @@ impl<S: SnapshotStore> EventLog for SharedLog<S> {
     }
 
     fn tail(&self, after: Position) -> Box<dyn Tail> {
-        Box::new(Reader::new(Arc::clone(&self.store), Arc::clone(&self.acked), after))
+        Box::new(Reader::new(Arc::clone(&self.store), Arc::clone(&self.acked), Arc::clone(&self.lag), after))
     }
 }
 

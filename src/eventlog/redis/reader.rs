@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     acked::Acked,
     history::{History, Verdict},
+    lag::Lag,
     store::{Standing, Store, StoreError, Stored},
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
 pub(super) struct Reader<S> {
     store: Arc<S>,
     acked: Arc<Mutex<Acked>>,
+    lag: Arc<Lag>,
     history: History,
     /// Found and not yet handed on.
     found: VecDeque<Tailed>,
@@ -56,10 +58,11 @@ impl<S: Store> Reader<S> {
     /// After a loss that is followed by silence no entry comes that could betray it; so the head is asked.
     const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-    pub(super) fn new(store: Arc<S>, acked: Arc<Mutex<Acked>>, after: Position) -> Self {
+    pub(super) fn new(store: Arc<S>, acked: Arc<Mutex<Acked>>, lag: Arc<Lag>, after: Position) -> Self {
         Self {
             store,
             acked,
+            lag,
             history: History::starting(after),
             found: VecDeque::new(),
             reading: None,
@@ -124,6 +127,7 @@ impl<S: Store> Tail for Reader<S> {
             if let Some(tailed) = self.found.pop_front() {
                 return Ok(tailed);
             }
+            self.lag.read(self.history.last());
             // A condemned epoch is not read on.
             if self.reading.is_none() && self.condemned.is_none() {
                 self.reading = Some(self.start_reading());
