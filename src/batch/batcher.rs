@@ -1,9 +1,14 @@
 //! [`Batcher`]: the one task that tails the log and keeps the windows. Decides nothing: [`Windows`] does.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{BatchConfig, Closed, Windows};
@@ -72,14 +77,17 @@ impl Batcher {
         // Windows close in time also while the log cannot be read.
         let mut read_from = Instant::now();
         let mut log_first = false;
+        let mut alarm = Alarm::new();
         loop {
-            let deadline = self.windows.next_deadline();
+            let due = async {
+                alarm.due(self.windows.next_deadline()).await;
+                Next::Due
+            };
+            let read = async { Next::Read(read_after(read_from, &mut *self.tail).await) };
             let next = tokio::select! {
                 biased;
                 () = drain.cancelled() => break,
-                () = due(deadline), if !log_first => Next::Due,
-                read = read_after(read_from, &mut *self.tail) => Next::Read(read),
-                () = due(deadline), if log_first => Next::Due,
+                next = first_of(log_first, read, due) => next,
             };
             // Batches and entries take turns. When many windows are due, what is appended meanwhile would otherwise open
             // its windows all at once behind them, and they would be due all at once: such a convoy never ends.
@@ -193,14 +201,50 @@ enum Next {
     Read(Result<Tailed, LogError>),
 }
 
-async fn due(deadline: Option<Instant>) {
-    /// That of the timer. What is due within it leaves together, instead of a turn for each.
+/// Whichever is ready; if both are, `one` where it goes first.
+async fn first_of<T>(one_first: bool, one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| {
+        let first = if one_first { one.as_mut().poll(cx) } else { other.as_mut().poll(cx) };
+        if first.is_ready() {
+            return first;
+        }
+        if one_first { other.as_mut().poll(cx) } else { one.as_mut().poll(cx) }
+    })
+    .await
+}
+
+/// One timer for all windows. To set one, or to set one anew, is a system call on a runtime that has no earlier one, and on a
+/// busy log the batcher is back after every event or two.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    begun: Instant,
+}
+
+impl Alarm {
+    /// That of the runtime's timers. What is due within it leaves together, instead of a turn for each.
     const GRAIN: Duration = Duration::from_millis(1);
-    match deadline {
+
+    fn new() -> Self {
+        let begun = Instant::now();
+        Self { sleep: Box::pin(sleep_until(begun)), begun }
+    }
+
+    /// Waits for a deadline, or less than a grain longer. Cancel safe.
+    async fn due(&mut self, deadline: Option<Instant>) {
+        let Some(deadline) = deadline else { return std::future::pending().await };
         // A sleep is not over before the timers were looked at, however late it is.
-        Some(deadline) if deadline + GRAIN <= Instant::now() => {}
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
+        if deadline + Self::GRAIN <= Instant::now() {
+            return;
+        }
+        let into_grain_ns =
+            deadline.saturating_duration_since(self.begun).subsec_nanos() % Self::GRAIN.subsec_nanos();
+        let to_next = Self::GRAIN - Duration::from_nanos(into_grain_ns.into());
+        let at = if into_grain_ns == 0 { deadline } else { deadline + to_next };
+        if self.sleep.deadline() != at {
+            self.sleep.as_mut().reset(at);
+        }
+        self.sleep.as_mut().await;
     }
 }
 
