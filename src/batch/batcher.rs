@@ -201,7 +201,7 @@ enum Next {
     Read(Result<Tailed, LogError>),
 }
 
-/// Whichever is ready; if both are, `one` where it goes first.
+/// The first to be ready; if both are, `one` if `one_first`, else `other`. Cancel safe if both are.
 async fn first_of<T>(one_first: bool, one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
     let (mut one, mut other) = (pin!(one), pin!(other));
     poll_fn(|cx| {
@@ -230,7 +230,8 @@ impl Alarm {
         Self { sleep: Box::pin(sleep_until(begun)), begun }
     }
 
-    /// Waits for a deadline, or less than a grain longer. Cancel safe.
+    /// Waits for a deadline, or less than two grains longer: one is ours, so that the timer need not be set anew for each
+    /// window, and one the runtime's. Cancel safe.
     async fn due(&mut self, deadline: Option<Instant>) {
         let Some(deadline) = deadline else { return std::future::pending().await };
         // A sleep is not over before the timers were looked at, however late it is.
@@ -254,4 +255,44 @@ async fn read_after(moment: Instant, tail: &mut dyn Tail) -> Result<Tailed, LogE
         sleep_until(moment).await;
     }
     tail.next().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_waited_for_and_hardly_longer() {
+        let mut alarm = Alarm::new();
+        for micros in [0, 1, 300, 999, 1_000, 1_700] {
+            let deadline = Instant::now() + Duration::from_micros(5_000 + micros);
+            alarm.due(Some(deadline)).await;
+            let late = Instant::now().checked_duration_since(deadline).expect("not too early");
+            assert!(late < 2 * Alarm::GRAIN, "{late:?}");
+        }
+        let begun = Instant::now();
+        alarm.due(Some(begun)).await;
+        assert!(begun.elapsed() < 2 * Alarm::GRAIN, "one that has come");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_earlier_deadline_takes_the_place_of_a_later_one() {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let (mut alarm, begun) = (Alarm::new(), Instant::now());
+        assert!(timeout(Duration::from_millis(5), alarm.due(Some(begun + MINUTE))).await.is_err());
+        alarm.due(Some(begun + Duration::from_millis(20))).await;
+        assert!(begun.elapsed() < Duration::from_millis(23));
+        assert!(timeout(MINUTE, alarm.due(None)).await.is_err(), "without one nothing is due");
+    }
+
+    #[tokio::test]
+    async fn of_two_that_are_ready_the_one_that_goes_first_is_taken() {
+        assert_eq!(first_of(true, ready("log"), ready("window")).await, "log");
+        assert_eq!(first_of(false, ready("log"), ready("window")).await, "window");
+        assert_eq!(first_of(true, std::future::pending(), ready("window")).await, "window");
+    }
 }

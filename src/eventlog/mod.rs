@@ -25,8 +25,8 @@ use crate::model::{Entry, Event, LogTime, MessageDigest, Position, ProductId};
 /// - **Atomic.** One [`append`](Self::append) takes all its events, in their order and with no other event between
 ///   them, or none. On `Err` none was taken, except where the error says that this is unknown.
 /// - **Durable first.** `append` returns only when the events are in the log: a tail will yield them.
-/// - **In time.** Where reading costs a way to a server, an append waits while this process is far behind in reading what it
-///   appended, and is refused if that takes long: what is accepted is told soon after.
+/// - **In time.** Where reading costs a way to a server, an append that can be refused waits while this process is far behind in
+///   reading, and is refused if that takes long: what is accepted is told soon after.
 /// - **Log time.** Each entry has its own microsecond, and never an earlier one than the entry before it.
 /// - **Claims.** An event or request whose claim is known is not appended again; the first answer is returned.
 ///   A claim is only ever visible together with the events it stands for.
@@ -54,7 +54,7 @@ pub trait EventLog: fmt::Debug + Send + Sync + 'static {
     /// Where the log stands now. Cancel safe.
     async fn head(&self) -> Result<Head, LogError>;
 
-    /// Follows the log from just behind `after`. If that is of another epoch, [`Tailed::NewEpoch`] comes first.
+    /// Follows the log from just behind `after`. One tail at a time: it is the one that appends wait for. If that is of another epoch, [`Tailed::NewEpoch`] comes first.
     fn tail(&self, after: Position) -> Box<dyn Tail>;
 }
 
@@ -195,8 +195,8 @@ pub enum AppendError {
     /// The lease is not held any more: another pod appends what this one heard.
     #[error("the lease is no longer held")]
     Fenced,
-    /// Too many appends at once. Retry with the same key.
-    #[error("too many appends at once")]
+    /// Too many appends at once, or more was appended than is read. Retry with the same key.
+    #[error("the log is given more than it takes in")]
     Overloaded {
         /// When to try again.
         retry_after: Duration,

@@ -99,21 +99,26 @@ fn read_entry(entry: &Value) -> Option<Stored> {
 }
 
 fn read_content(fields: Fields<'_>, at: Position, log_time: LogTime) -> Option<Content> {
-    let field = |name| fields.get(name);
-    if field("k") == KIND_GAP {
-        let ids = field("p").split(',').filter(|id| !id.is_empty());
+    if fields.get("k") == KIND_GAP {
+        let ids = fields.get("p").split(',').filter(|id| !id.is_empty());
         return Some(Content::InputGap(ids.map(|id| ProductId::new(id).ok()).collect::<Option<_>>()?));
     }
-    let data: &RawValue = serde_json::from_str(field("d")).ok()?;
+    let data: &RawValue = serde_json::from_str(fields.get("d")).ok()?;
     let event = Event {
-        product_id: ProductId::new(field("p")).ok()?,
-        event_type: field("k").parse().ok()?,
+        product_id: ProductId::new(fields.get("p")).ok()?,
+        event_type: fields.get("k").parse().ok()?,
         data: Data::new(data).ok()?,
-        timestamp: Timestamp::new(field("s")).ok()?,
+        timestamp: Timestamp::new(fields.get("s")).ok()?,
     };
-    let message = match field("m") {
+    let message = match fields.get("m") {
         "" => None,
         digest => Some(digest.parse().ok()?),
     };
-    Some(Content::Event(Arc::new(Entry { at, log_time, event, message, origin: Origin::parse(field("o")) })))
+    Some(Content::Event(Arc::new(Entry {
+        at,
+        log_time,
+        event,
+        message,
+        origin: Origin::parse(fields.get("o")),
+    })))
 }

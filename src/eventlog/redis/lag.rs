@@ -6,23 +6,22 @@ use tokio::sync::watch;
 
 use crate::model::Position;
 
-/// Both ends of what this pod has not read yet.
+/// The wait of appends for the one reader of this pod.
 #[derive(Debug, Default)]
-pub(super) struct Lag(watch::Sender<Ends>);
+pub(super) struct Lag(watch::Sender<Unread>);
 
+/// What this pod's one reader has not read yet of what this pod appended, or had before it.
 #[derive(Debug, Clone, Copy, Default)]
-struct Ends {
-    /// The newest position at which this pod appended.
-    appended: Option<Position>,
-    /// Up to which the reader has handed everything on.
+struct Unread {
+    /// Up to which the reader has handed everything on; `None` before there is one.
     read: Option<Position>,
+    /// The newest position at which this pod appended, in the reader's epoch.
+    appended_n: u64,
 }
 
-impl Ends {
+impl Unread {
     fn is_far(self) -> bool {
-        let Some((appended, read)) = self.appended.zip(self.read) else { return false };
-        // Behind the end of an epoch nothing is read any more.
-        appended.epoch == read.epoch && appended.n > read.n + Lag::EVENTS_MAX
+        self.read.is_some_and(|read| self.appended_n > read.n + Lag::EVENTS_MAX)
     }
 }
 
@@ -30,22 +29,40 @@ impl Lag {
     /// A quarter second's reading on a busy core: then a batch still leaves about one window late at most.
     pub(super) const EVENTS_MAX: u64 = 8_192;
 
-    /// An append ended here. They are acknowledged in any order.
-    pub(super) fn appended(&self, at: Position) {
-        self.0.send_if_modified(|ends| {
-            if ends.appended.is_none_or(|newest| newest.epoch != at.epoch || newest.n < at.n) {
-                ends.appended = Some(at);
+    /// An append ended here. They are acknowledged in any order; one of another epoch than the reader's says nothing of it.
+    pub(super) fn note_appended(&self, at: Position) {
+        self.update(|unread| {
+            if unread.read.is_some_and(|read| read.epoch == at.epoch) {
+                unread.appended_n = unread.appended_n.max(at.n);
             }
-            false
         });
     }
 
     /// The reader has handed everything on up to here.
-    pub(super) fn read(&self, to: Position) {
-        self.0.send_if_modified(|ends| {
-            let was_far = ends.is_far();
-            ends.read = Some(to);
-            was_far && !ends.is_far()
+    pub(super) fn note_read(&self, to: Position) {
+        self.update(|unread| {
+            if unread.read.is_none_or(|read| read.epoch != to.epoch) {
+                unread.appended_n = to.n;
+            }
+            unread.read = Some(to);
+        });
+    }
+
+    /// The log ends here: what it lost behind that will not be read.
+    pub(super) fn note_head(&self, head: Position) {
+        self.update(|unread| {
+            if unread.read.is_some_and(|read| read.epoch == head.epoch) {
+                unread.appended_n = unread.appended_n.min(head.n);
+            }
+        });
+    }
+
+    /// Wakes those who wait if it ends their wait.
+    fn update(&self, change: impl FnOnce(&mut Unread)) {
+        self.0.send_if_modified(|unread| {
+            let was_far = unread.is_far();
+            change(unread);
+            was_far && !unread.is_far()
         });
     }
 
@@ -53,7 +70,7 @@ impl Lag {
     pub(super) async fn caught_up(&self) {
         if self.0.borrow().is_far() {
             // Fails only without a sender, and that is here.
-            let _ = self.0.subscribe().wait_for(|ends| !ends.is_far()).await;
+            let _ = self.0.subscribe().wait_for(|unread| !unread.is_far()).await;
         }
     }
 }
@@ -67,43 +84,62 @@ mod tests {
     use super::*;
     use crate::model::Epoch;
 
-    fn at(n: u64) -> Position {
-        Epoch::from_random(1).at(n)
+    const FAR: u64 = Lag::EVENTS_MAX + 1;
+
+    fn at(epoch: u64, n: u64) -> Position {
+        Epoch::from_random(epoch).at(n)
     }
 
     async fn waits(lag: &Lag) -> bool {
         timeout(Duration::from_secs(60), lag.caught_up()).await.is_err()
     }
 
+    /// A reader at the begin of an epoch, and an append far behind it.
+    fn far() -> Lag {
+        let lag = Lag::default();
+        lag.note_read(at(1, 0));
+        lag.note_appended(at(1, FAR));
+        lag
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_appends_waits_for_a_reader_that_is_far_behind() {
         let lag = Lag::default();
-        lag.read(at(10));
-        lag.appended(at(10 + Lag::EVENTS_MAX));
+        lag.note_read(at(1, 10));
+        lag.note_appended(at(1, 10 + Lag::EVENTS_MAX));
         assert!(!waits(&lag).await);
-        lag.appended(at(11 + Lag::EVENTS_MAX));
+        lag.note_appended(at(1, 10 + FAR));
         assert!(waits(&lag).await);
-        let (waited, ()) = tokio::join!(waits(&lag), async { lag.read(at(11)) });
+        let (waited, ()) = tokio::join!(waits(&lag), async { lag.note_read(at(1, 11)) });
         assert!(!waited, "it was read meanwhile");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_comes_late_makes_nobody_wait_less() {
-        let lag = Lag::default();
-        lag.read(at(0));
-        lag.appended(at(1 + Lag::EVENTS_MAX));
-        lag.appended(at(1));
+        let lag = far();
+        lag.note_appended(at(1, 1));
+        lag.note_appended(at(0, 7));
         assert!(waits(&lag).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_what_is_not_read_any_more() {
-        let lag = Lag::default();
-        lag.appended(at(2 * Lag::EVENTS_MAX));
-        assert!(!waits(&lag).await, "nothing is read here");
-        lag.read(at(0));
-        assert!(waits(&lag).await);
-        lag.read(Epoch::from_random(2).at(0));
-        assert!(!waits(&lag).await, "another epoch began");
+        let unread = Lag::default();
+        unread.note_appended(at(1, 2 * FAR));
+        assert!(!waits(&unread).await, "nothing is read here");
+        let lag = far();
+        let begin = async {
+            lag.note_appended(at(2, 1));
+            lag.note_read(at(2, 0));
+        };
+        let (waited, ()) = tokio::join!(waits(&lag), begin);
+        assert!(!waited, "another epoch began");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_what_the_log_has_lost() {
+        let lag = far();
+        let (waited, ()) = tokio::join!(waits(&lag), async { lag.note_head(at(1, 5)) });
+        assert!(!waited);
     }
 }

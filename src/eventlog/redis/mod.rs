@@ -47,7 +47,8 @@ pub struct SharedLog<S> {
 impl<S: Store> SharedLog<S> {
     /// How long an append may take. A publisher is answered within 2.5 s, come what may.
     const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
-    /// How much of that an append may wait for this pod's own reader.
+    /// How much of that an append may wait for this pod's own reader: as long as a body waits for its turn (`ingest/load.rs`),
+    /// and the rest is enough for a server that answers at all.
     const LAG_WAIT_MAX: Duration = Duration::from_millis(500);
     /// How long any other question may take.
     const ASK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,17 +67,19 @@ impl<S: Store> SharedLog<S> {
         }
     }
 
-    /// One append under every guard: bounded, with a deadline, not before what was appended is read, and not at all while
-    /// the server does not answer.
+    /// One append under every guard: bounded, with a deadline, and not at all while the server does not answer.
     async fn guarded(
         &self,
+        turn: Turn,
         append: impl Future<Output = Result<Taken, StoreError>>,
     ) -> Result<Taken, AppendError> {
         let deadline = Instant::now() + Self::APPEND_TIMEOUT;
         let _permit = self.in_flight.try_acquire().map_err(|_| overloaded())?;
-        timeout(Self::LAG_WAIT_MAX, self.lag.caught_up()).await.map_err(|_| overloaded())?;
         if !self.breaker.lock().pass(Instant::now()) {
             return Err(unavailable());
+        }
+        if turn == Turn::BehindTheReader {
+            timeout(Self::LAG_WAIT_MAX, self.lag.caught_up()).await.map_err(|_| overloaded())?;
         }
         let attempt = Attempt { log: self, begun: Instant::now(), answered: false };
         let taken = timeout_at(deadline, append).await.unwrap_or(Err(StoreError::Unknown));
@@ -85,7 +88,7 @@ impl<S: Store> SharedLog<S> {
         match taken {
             Ok(taken) => {
                 self.acked.lock().note(&taken, Instant::now());
-                self.lag.appended(taken.appended.cursor);
+                self.lag.note_appended(taken.appended.cursor);
                 Ok(taken)
             }
             Err(StoreError::KeyReused) => Err(AppendError::KeyReused),
@@ -117,6 +120,16 @@ impl<S: Store> SharedLog<S> {
         }
         self.metrics.log_breaker_open.set(if breaker.is_open() { 1.0 } else { 0.0 });
     }
+}
+
+/// When an append goes to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// While this pod's reader is far behind, not yet: whoever brings it can be told to come again.
+    BehindTheReader,
+    /// Whatever the reader does: what a channel said comes only once, a gap and a sale have to be told. They come one after
+    /// the other, so they are not what a reader falls behind of.
+    AtOnce,
 }
 
 /// An append under way. A publisher that gives up drops it: then what it waited for in vain is noted here, or a server
@@ -156,11 +169,12 @@ impl<S: SnapshotStore> EventLog for SharedLog<S> {
                 taken => taken,
             }
         };
-        Ok(self.guarded(step).await?.appended)
+        let turn = if append.message.is_some() { Turn::AtOnce } else { Turn::BehindTheReader };
+        Ok(self.guarded(turn, step).await?.appended)
     }
 
     async fn append_gap(&self, gap: InputGap) -> Result<Position, AppendError> {
-        Ok(self.guarded(self.store.append_gap(&gap)).await?.appended.cursor)
+        Ok(self.guarded(Turn::AtOnce, self.store.append_gap(&gap)).await?.appended.cursor)
     }
 
     async fn observe(&self, sightings: Sightings) -> Result<Observed, AppendError> {

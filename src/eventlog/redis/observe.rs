@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{
-    SharedLog,
+    SharedLog, Turn,
     seen::{BoundaryWrite, Due, DueBoundary, SeenWrites, SnapshotStore, SnapshotWrite, Stands},
     store::StoreError,
     unavailable,
@@ -53,7 +53,7 @@ impl<S: SnapshotStore> SharedLog<S> {
             }
             Err(StoreError::Contended)
         };
-        let appended = self.guarded(step).await?.appended;
+        let appended = self.guarded(Turn::BehindTheReader, step).await?.appended;
         // The first answer counted them.
         let tally = if appended.repeated { Tally::default() } else { tally };
         Ok(Observed { appended, tally })
@@ -85,7 +85,7 @@ impl<S: SnapshotStore> SharedLog<S> {
                 Stands::Otherwise { .. } => Err(StoreError::Contended),
             }
         };
-        let told = self.guarded(step).await?.appended.accepted;
+        let told = self.guarded(Turn::AtOnce, step).await?.appended.accepted;
         let fired = fired.boundaries.len();
         Ok(Fired { fired, told, waiting: waiting.saturating_sub(fired) })
     }

@@ -111,6 +111,7 @@ impl<S: Store> Reader<S> {
 
     fn checked(&mut self, asked: Asked, standing: &Standing) {
         self.condemned = self.condemned.filter(|epoch| *epoch == standing.head.epoch);
+        self.lag.note_head(standing.head);
         let verdict = self.history.check(asked.position, standing);
         self.judge(verdict);
         if self.acked.lock().outlived(asked.moment, Instant::now(), standing) {
@@ -127,7 +128,7 @@ impl<S: Store> Tail for Reader<S> {
             if let Some(tailed) = self.found.pop_front() {
                 return Ok(tailed);
             }
-            self.lag.read(self.history.last());
+            self.lag.note_read(self.history.last());
             // A condemned epoch is not read on.
             if self.reading.is_none() && self.condemned.is_none() {
                 self.reading = Some(self.start_reading());

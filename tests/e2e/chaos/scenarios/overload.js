@@ -17,6 +17,8 @@ const SUSTAINED_SHARES = [1, 0.85, 0.7, 0.55, 0.4];
 const SUSTAINED_MIN = 0.98;
 const OVER = 5;
 const GOODPUT_MIN = 0.9;
+/** A gateway that a flood has harmed for good must not lower what it is compared with. */
+const RECOVERED_MIN = 0.75;
 const OFFERED_MIN = 0.98;
 /** A generator that takes more of its core offers what it can, not what it should. */
 const GENERATOR_CPU_MAX = 0.85;
@@ -113,7 +115,7 @@ async function peakAndOver(world, flood, batch) {
 /** The most that all the connections together bring, at rates from above down to one of which all is accepted. */
 async function sustain(world, flood, batch, peak) {
   const { connections } = world.options;
-  let best = { goodput: 0 };
+  let best = { goodput: 0, rate: 0 };
   for (const share of SUSTAINED_SHARES) {
     const rate = (peak.goodput / batch) * share;
     const goodput = await inTurn(world, flood, batch, rate);
@@ -147,6 +149,8 @@ function reportRun(world, run, memory) {
   const ofPeak = Math.round((goodput / peak.goodput) * 100);
   const said = `${Math.round(goodput)} (${Math.round(share * 100)} % of what they keep up, ${ofPeak} % of the peak of a few)`;
   judge(world, a('goodput, events/s'), said, share >= GOODPUT_MIN, `>= ${GOODPUT_MIN * 100} %`);
+  const recovered = sustained.after / sustained.before;
+  judge(world, a('kept up after the flood'), `${Math.round(recovered * 100)} %`, recovered >= RECOVERED_MIN, `>= ${RECOVERED_MIN * 100} %`);
   reportDelay(world, a, run);
   report.figure(a('answers by status'), Object.entries(over.statuses).map(([status, count]) => `${status}: ${count}`).join(', '));
   report.must(a('answers but 202, 429 and 503'), over.otherAnswers, over.otherAnswers === 0, '0');
