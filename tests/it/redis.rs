@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{RedisServer, TestApp};
 
@@ -152,6 +152,52 @@ async fn a_foreign_entry_in_the_log_does_not_stop_it() {
     stream.resync().await;
     assert!(post_until_accepted(&pod).await < Duration::from_secs(1));
     stream.batch().await;
+}
+
+/// Goal: whatever somebody writes into Redis by hand, viewers are told, and events are taken and delivered afterwards. Method: one
+/// script each, in one step, so that no reader sees half of it.
+async fn is_told_and_healed(script: &str) {
+    let server = RedisServer::start();
+    let pod = TestApp::pod(&server).await;
+    let mut stream = pod.stream("products=p1&features=resync").await;
+    pod.price("p1", 1).await;
+    stream.batch().await;
+    server.command(&["EVAL", script, "2", "{shelfcast}:log", "{shelfcast}:meta"]);
+    // What finds it may be the next event.
+    let accepted = timeout(TOLD_WITHIN, post_until_accepted(&pod)).await;
+    assert!(accepted.is_ok(), "not taken again after {script}");
+    let (block, took) = stream.resync().await;
+    assert_eq!(block.text("reason"), "log_reset", "{script}");
+    assert!(took < TOLD_WITHIN, "{took:?}");
+    // One word may follow another while the epoch is given up.
+    while timeout(Duration::from_millis(1_500), stream.resync()).await.is_ok() {}
+    pod.price("p1", 2).await;
+    stream.batch().await;
+    let later = TestApp::pod(&server).await;
+    later.price("p1", 3).await;
+}
+
+#[tokio::test]
+async fn an_entry_of_another_epoch_ends_this_one() {
+    is_told_and_healed(
+        "local n = redis.call('HINCRBY', KEYS[2], 'n', 1) local t = redis.call('HGET', KEYS[2], 'time') \
+         redis.call('XADD', KEYS[1], n .. '-0', 'e', 'zzzzzzzz', 't', t + 1, 'b', t, 'k', 'price_update', \
+         'p', 'p1', 'd', '{}', 's', '2026-01-31T12:00:00Z')",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_head_of_another_epoch_than_its_entries_ends_that_one() {
+    is_told_and_healed("redis.call('HSET', KEYS[2], 'epoch', 'aaaaaaaa')").await;
+}
+
+#[tokio::test]
+async fn a_head_that_cannot_be_read_begins_a_new_epoch() {
+    for (field, value) in [("time", "1e40"), ("time", "abc"), ("n", "-5"), ("n", ""), ("epoch", "x")] {
+        is_told_and_healed(&format!("redis.call('HSET', KEYS[2], '{field}', '{value}')")).await;
+    }
+    is_told_and_healed("redis.call('HDEL', KEYS[2], 'lineage')").await;
 }
 
 #[tokio::test]

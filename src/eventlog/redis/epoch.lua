@@ -21,12 +21,19 @@ local function info(section, field)
   return type(text) == 'string' and string.match(text, field .. ':(%w+)') or ''
 end
 
+local function is_count(number)
+  return number and number >= 0 and number < 9007199254740992
+end
+
+-- nil if there is none, or one that somebody else has written to and that no pod could read.
 local function standing()
   local found = redis.call('HMGET', meta, 'epoch', 'n', 'time', 'born', 'begun', 'lineage',
     'replid', 'run_id', 'ended')
-  if not found[1] then return nil end
-  return { epoch = found[1], n = tonumber(found[2]), time = tonumber(found[3]), born = tonumber(found[4]),
-           begun = tonumber(found[5]), lineage = found[6], replid = found[7], run_id = found[8], ended = found[9] }
+  local at = { epoch = found[1], n = tonumber(found[2]), time = tonumber(found[3]), born = tonumber(found[4]),
+               begun = tonumber(found[5]), lineage = found[6], replid = found[7], run_id = found[8], ended = found[9] }
+  local is_named = at.epoch and #at.epoch == 8 and not string.find(at.epoch, '[^0-9a-z]')
+  local is_whole = is_named and is_count(at.n) and is_count(at.time) and is_count(at.born) and is_count(at.begun)
+  return is_whole and at.lineage and at or nil
 end
 
 -- Begins an epoch on an emptied log. Log time goes on from the epoch before, if that is known.

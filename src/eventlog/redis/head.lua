@@ -27,13 +27,17 @@ local now = math.max(at.time + 1, clock)
 local function entry(from, to)
   local found = redis.call('XRANGE', log, from, to, 'COUNT', 1)[1]
   if not found then return nil end
-  -- Fields keep the order in which append.lua writes them: e, its value, t, its value.
-  return tonumber(string.match(found[1], '^%d+')), tonumber(found[2][4])
+  local n, fields = tonumber(string.match(found[1], '^%d+')), found[2]
+  for i = 1, #fields, 2 do
+    if fields[i] == 't' then return n, tonumber(fields[i + 1]) end
+  end
+  return n, nil
 end
 
 local first_n, first_time = entry('-', '+')
 local oldest_kept = now - tonumber(ARGV[3])
-if first_n and first_time < oldest_kept then
+-- Without a time it is not ours: the pods that read it see to that.
+if first_n and first_time and first_time < oldest_kept then
   -- Entries are dense and in the order of time, so the first one to keep is found by halving.
   local old, kept = first_n, at.n + 1
   while kept - old > 1 do

@@ -76,7 +76,9 @@ impl History {
             let head = Head { position: standing.head, log_time: standing.log_time };
             return Verdict::Go(vec![Tailed::NewEpoch(head)]);
         }
-        if asked_at.epoch == self.last.epoch && standing.head.n < asked_at.n {
+        let is_behind = asked_at.epoch == self.last.epoch && standing.head.n < asked_at.n;
+        // Entries beyond the head are nobody's: the head moves in the step that adds one.
+        if is_behind || standing.first_n > standing.head.n + 1 {
             return Verdict::Forked(Vec::new());
         }
         let mut tailed = Vec::new();
@@ -108,5 +110,36 @@ fn push_entry(tailed: &mut Vec<Tailed>, entry: Arc<Entry>) {
     match tailed.last_mut() {
         Some(Tailed::Entries(entries)) => entries.push(entry),
         _ => tailed.push(Tailed::Entries(vec![entry])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{super::store::Lineage, *};
+
+    fn standing(n: u64, first_n: u64) -> Standing {
+        Standing {
+            head: Epoch::from_random(1).at(n),
+            first_n,
+            log_time: LogTime::from_micros(9),
+            born: LogTime::from_micros(1),
+            age: Duration::ZERO,
+            ended: None,
+            lineage: Lineage::default(),
+        }
+    }
+
+    #[test]
+    fn an_oldest_entry_beyond_the_head_is_another_history() {
+        let at = Epoch::from_random(1).at(5);
+        for (first_n, verdict) in [
+            (6, Verdict::Go(Vec::new())),
+            (7, Verdict::Forked(Vec::new())),
+            (u64::MAX, Verdict::Forked(Vec::new())),
+        ] {
+            assert_eq!(History::starting(at).check(at, &standing(5, first_n)), verdict, "{first_n}");
+        }
     }
 }

@@ -21,7 +21,7 @@ struct Unread {
 
 impl Unread {
     fn is_far(self) -> bool {
-        self.read.is_some_and(|read| self.appended_n > read.n + Lag::EVENTS_MAX)
+        self.read.is_some_and(|read| self.appended_n.saturating_sub(read.n) > Lag::EVENTS_MAX)
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Reader<S> {
     check_at: Instant,
     /// The epoch that must not go on.
     condemned: Option<Epoch>,
+    /// An entry of another epoch came, and the head is asked whether that one began.
+    met_another: bool,
 }
 
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -69,6 +71,7 @@ impl<S: Store> Reader<S> {
             checking: None,
             check_at: Instant::now(),
             condemned: None,
+            met_another: false,
         }
     }
 
@@ -92,7 +95,10 @@ impl<S: Store> Reader<S> {
     fn judge(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Go(tailed) => self.found.extend(tailed),
-            Verdict::AskHead => self.check_now(),
+            Verdict::AskHead => {
+                self.met_another = true;
+                self.check_now();
+            }
             Verdict::Forked(tailed) => {
                 self.found.extend(tailed);
                 self.condemn(self.history.last().epoch);
@@ -112,6 +118,10 @@ impl<S: Store> Reader<S> {
     fn checked(&mut self, asked: Asked, standing: &Standing) {
         self.condemned = self.condemned.filter(|epoch| *epoch == standing.head.epoch);
         self.lag.note_head(standing.head);
+        // It did not begin: somebody else wrote into this one. If it began since, that is found when this one is to end.
+        if std::mem::take(&mut self.met_another) && standing.head.epoch == self.history.last().epoch {
+            self.condemn(standing.head.epoch);
+        }
         let verdict = self.history.check(asked.position, standing);
         self.judge(verdict);
         if self.acked.lock().outlived(asked.moment, Instant::now(), standing) {
