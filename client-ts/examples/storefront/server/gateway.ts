@@ -29,7 +29,7 @@ export function createGateway({ port, apiKey, shopUrl, env, output = 'ignore' }:
 
   async function start(): Promise<void> {
     // It would be taken for ours, and refuse the key of this shop.
-    if (await isReady(url)) throw new Error(`Another gateway runs at ${url} already: end it, or choose another PORT`)
+    if (await isReady(url)) throw new Error(`Another gateway runs at ${url}: end it, or choose another PORT`)
     const binary = process.env.SHELFCAST_BIN
     const [command, ...args] = binary ? [binary] : ['cargo', 'run', '--release', '--quiet']
     const own = spawn(command ?? 'cargo', args, {
