@@ -54,7 +54,8 @@ pub trait EventLog: fmt::Debug + Send + Sync + 'static {
     /// Where the log stands now. Cancel safe.
     async fn head(&self) -> Result<Head, LogError>;
 
-    /// Follows the log from just behind `after`. One tail at a time: it is the one that appends wait for. If that is of another epoch, [`Tailed::NewEpoch`] comes first.
+    /// Follows the log from just behind `after`. If that is of another epoch, [`Tailed::NewEpoch`] comes first. One tail at a
+    /// time: it is the one that appends wait for.
     fn tail(&self, after: Position) -> Box<dyn Tail>;
 }
 

@@ -2,8 +2,8 @@
 // fast as they can, and of the thousands that will flood it, posting in turn at a rate at which none is refused. Then those
 // want five times that, whatever it answers. It must go on accepting as much, refuse the rest with a time to come back,
 // and not collect anything: neither memory nor delay. Meanwhile a few shoppers look at products of a publisher that
-// behaves. Afterwards the thousands post in turn once more: a machine that others use is faster one minute than the next,
-// so the flood is compared with what stands on both sides of it.
+// behaves. Afterwards the thousands post in turn once more: that they bring less than before may be the gateway, harmed, or
+// a machine that others use.
 import { Flood, hasCores, keepOnCore } from '../flood.js';
 import { now } from '../history.js';
 import { reportLoad } from '../load.js';
@@ -17,7 +17,7 @@ const SUSTAINED_SHARES = [1, 0.85, 0.7, 0.55, 0.4];
 const SUSTAINED_MIN = 0.98;
 const OVER = 5;
 const GOODPUT_MIN = 0.9;
-/** A gateway that a flood has harmed for good must not lower what it is compared with. */
+/** Less is harm that a flood has done for good. */
 const RECOVERED_MIN = 0.75;
 const OFFERED_MIN = 0.98;
 /** A generator that takes more of its core offers what it can, not what it should. */
@@ -108,8 +108,7 @@ async function peakAndOver(world, flood, batch) {
   const after = await inTurn(world, flood, batch, sustained.rate);
   world.sayStatus(`${batch} a request, offered ${Math.round(over.sent / over.seconds)} of ${Math.round(rate)} requests/s`);
   await world.pause(COOL_DOWN_MS);
-  const around = { before: sustained.goodput, after, goodput: (sustained.goodput + after) / 2 };
-  return { batch, ramp, peak, sustained: around, rate, over, from, to };
+  return { batch, ramp, peak, sustained, after, rate, over, from, to };
 }
 
 /** The most that all the connections together bring, at rates from above down to one of which all is accepted. */
@@ -136,20 +135,19 @@ async function inTurn(world, flood, batch, rate) {
 
 function reportRun(world, run, memory) {
   const { report } = world;
-  const { batch, ramp, peak, sustained, over } = run;
+  const { batch, ramp, peak, sustained, after, over } = run;
   const a = what => `${batch} a request: ${what}`;
   const goodput = over.events / over.seconds;
   const share = goodput / sustained.goodput;
   report.figure(a('connections in a closed loop: events/s'), ramp.map(step => `${step.connections}: ${Math.round(step.goodput)}`).join(', '));
   report.figure(a('peak of a few connections, events/s'), Math.round(peak.goodput));
-  const [before, after] = [sustained.before, sustained.after].map(Math.round);
-  const many = `${before} before, ${after} after (${Math.round((sustained.goodput / peak.goodput) * 100)} % of that)`;
+  const many = `${Math.round(sustained.goodput)} before, ${Math.round(after)} after (${Math.round((sustained.goodput / peak.goodput) * 100)} % of that)`;
   report.figure(a(`what ${world.options.connections} connections keep up, events/s`), many);
   reportOffer(report, a, run);
   const ofPeak = Math.round((goodput / peak.goodput) * 100);
   const said = `${Math.round(goodput)} (${Math.round(share * 100)} % of what they keep up, ${ofPeak} % of the peak of a few)`;
   judge(world, a('goodput, events/s'), said, share >= GOODPUT_MIN, `>= ${GOODPUT_MIN * 100} %`);
-  const recovered = sustained.after / sustained.before;
+  const recovered = after / sustained.goodput;
   judge(world, a('kept up after the flood'), `${Math.round(recovered * 100)} %`, recovered >= RECOVERED_MIN, `>= ${RECOVERED_MIN * 100} %`);
   reportDelay(world, a, run);
   report.figure(a('answers by status'), Object.entries(over.statuses).map(([status, count]) => `${status}: ${count}`).join(', '));
