@@ -29,12 +29,10 @@ impl Tapped {
 
 #[async_trait]
 impl Downstream for Tapped {
-    fn applied(&self, entry: &Entry) {
-        if let Some(digest) = entry.message {
-            self.listener.strike(digest);
-        }
-        self.listener.applied(entry.at);
-        self.hub.applied(entry);
+    fn applied(&self, entries: &[Arc<Entry>]) {
+        entries.iter().filter_map(|entry| entry.message).for_each(|digest| self.listener.strike(digest));
+        entries.last().iter().for_each(|newest| self.listener.applied(newest.at));
+        self.hub.applied(entries);
     }
 
     async fn flush(&self, closed: Closed) -> usize {

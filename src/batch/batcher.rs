@@ -22,8 +22,8 @@ use crate::{
 /// subscriber, so that [`covered`](Self::covered) never runs ahead of a delivery.
 #[async_trait]
 pub trait Downstream: Send + Sync + 'static {
-    /// The newest entry read from the log; its batch may still wait in a window.
-    fn applied(&self, entry: &Entry);
+    /// The newest entries read from the log, oldest first; their batches may still wait in windows.
+    fn applied(&self, entries: &[Arc<Entry>]);
     /// A batch left its window. Answers to how many connections it was handed.
     async fn flush(&self, closed: Closed) -> usize;
     /// Everything at or before this position was flushed; so many windows hold what comes behind it.
@@ -150,8 +150,8 @@ impl Batcher {
     async fn take(&mut self, tailed: Tailed) {
         match tailed {
             Tailed::Entries(entries) => {
+                self.downstream.applied(&entries);
                 for entry in entries {
-                    self.downstream.applied(&entry);
                     let closed = self.windows.push(Instant::now(), entry);
                     self.leave(closed).await;
                 }

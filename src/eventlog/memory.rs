@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::{
     Append, AppendError, Appended, EventLog, Head, InputGap, LeaseToken, LogError, NewEvent, RequestClaim,
@@ -46,8 +46,8 @@ struct Shared {
     config: MemoryLogConfig,
     clock: Clock,
     state: Mutex<State>,
-    /// The newest `n`; wakes the tails. Written under the lock on `state`.
-    newest: watch::Sender<u64>,
+    /// Wakes the tails.
+    grown: Notify,
 }
 
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl MemoryLog {
             config,
             clock,
             state: Mutex::new(state),
-            newest: watch::Sender::new(0),
+            grown: Notify::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -128,7 +128,7 @@ impl EventLog for MemoryLog {
         let (at, log_time) = state.next(self.shared.epoch, now);
         state.push(Place::InputGap { at, log_time, product_ids: gap.product_ids });
         state.trim(&self.shared.config, now);
-        self.shared.newest.send_replace(state.n);
+        self.shared.grown.notify_waiters();
         Ok(at)
     }
 
@@ -145,11 +145,7 @@ impl EventLog for MemoryLog {
     }
 
     fn tail(&self, after: Position) -> Box<dyn Tail> {
-        Box::new(MemoryTail {
-            after,
-            newest: self.shared.newest.subscribe(),
-            shared: Arc::clone(&self.shared),
-        })
+        Box::new(MemoryTail { after, shared: Arc::clone(&self.shared) })
     }
 }
 
@@ -277,7 +273,7 @@ impl Shared {
             state.claims.insert(now, request.key, claim);
         }
         state.trim(&self.config, now);
-        self.newest.send_replace(state.n);
+        self.grown.notify_waiters();
         answer
     }
 }
@@ -336,7 +332,6 @@ impl State {
 #[derive(Debug)]
 struct MemoryTail {
     after: Position,
-    newest: watch::Receiver<u64>,
     shared: Arc<Shared>,
 }
 
@@ -349,8 +344,8 @@ impl MemoryTail {
 impl Tail for MemoryTail {
     async fn next(&mut self) -> Result<Tailed, LogError> {
         loop {
-            // Marked seen before reading, so that an append in between wakes the wait below.
-            self.newest.borrow_and_update();
+            // Made before reading, so that an append in between ends the wait below.
+            let grown = self.shared.grown.notified();
             let read = if self.after.epoch == self.shared.epoch {
                 self.shared.state.lock().read(self.after, Self::READ_MAX)
             } else {
@@ -361,7 +356,12 @@ impl Tail for MemoryTail {
                     self.after = tailed.end().unwrap_or(self.after);
                     return Ok(tailed);
                 }
-                None => self.newest.changed().await.map_err(|_| LogError)?,
+                None => {
+                    grown.await;
+                    // Whoever appended is mostly one of many who are ready to. Behind them there is more to read at once,
+                    // and to be woken costs as much as to read.
+                    tokio::task::yield_now().await;
+                }
             }
         }
     }

@@ -16,8 +16,8 @@ use crate::{
 
 #[async_trait]
 impl Downstream for Hub {
-    fn applied(&self, entry: &Entry) {
-        self.index.apply(entry);
+    fn applied(&self, entries: &[Arc<Entry>]) {
+        entries.last().iter().for_each(|newest| self.index.apply(newest));
     }
 
     async fn flush(&self, closed: Closed) -> usize {

@@ -139,7 +139,7 @@ impl World {
             message: None,
             origin: None,
         });
-        self.pod.hub.applied(&entry);
+        self.pod.hub.applied(std::slice::from_ref(&entry));
         let closed = self.windows.push(Instant::now(), entry);
         self.leave(closed).await;
     }
