@@ -15,6 +15,9 @@ use crate::{model::TraceParent, telemetry::Context};
 /// What a request is called, by its caller or by us.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// In which trace it is sent.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// Characters of an id that is taken over: room for a UUID and for what proxies put before one.
 const REQUEST_ID_LEN_MAX: usize = 64;
 
@@ -50,17 +53,17 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
 
 /// A number as 16 hexadecimal digits. By hand, because every request that brings no id needs one.
 fn new_id(number: u64) -> Arc<str> {
-    let digits =
-        (0..16).rev().map(|place| char::from(b"0123456789abcdef"[(number >> (4 * place) & 15) as usize]));
-    let mut id = String::with_capacity(16);
-    id.extend(digits);
-    id.into()
+    let mut digits = [0; 16];
+    for (place, digit) in digits.iter_mut().rev().enumerate() {
+        *digit = b"0123456789abcdef"[(number >> (4 * place) & 15) as usize];
+    }
+    std::str::from_utf8(&digits).unwrap_or("-").into()
 }
 
 /// The trace of the caller with a new span in it, and the caller's own span. What cannot be read is ignored, and a trace
 /// begins here, recorded as somebody wanted one to be.
 fn trace(headers: &HeaderMap) -> Option<(TraceParent, Option<u64>)> {
-    let mut parents = headers.get_all("traceparent").iter();
+    let mut parents = headers.get_all(&TRACEPARENT).iter();
     let given = parents.next()?;
     let one = parents.next().is_none();
     let parent = given.to_str().ok().filter(|_| one).and_then(|text| text.parse::<TraceParent>().ok());

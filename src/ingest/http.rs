@@ -6,7 +6,7 @@ use axum::{
     BoxError,
     extract::{Request, State},
     http::{
-        HeaderMap, HeaderValue, StatusCode, Uri,
+        HeaderMap, HeaderName, HeaderValue, StatusCode, Uri,
         header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE},
         request::Parts,
     },
@@ -19,13 +19,15 @@ use tokio::time::Instant;
 use super::{
     Gate, Load,
     body::{read_body, told_bytes},
-    notify::{self, Accepted, BODY_BYTES_MAX, Form},
+    notify::{self, BODY_BYTES_MAX, Form},
 };
 use crate::{
     eventlog::Appended,
     telemetry::{Context, Way},
     web::{AddressBuckets, ApiKeys, ClientAddress, Problem, has_key_in_url, presented_key},
 };
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Everything the notify routes need.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl NotifyDoor {
         let _here = self.load.enter(told.min(BODY_BYTES_MAX)).await?;
         let body = read_body(&head.headers, body, BODY_BYTES_MAX).await?;
         let _turn = self.load.begin(body.len()).await?;
-        let key = head.headers.get("idempotency-key").map(HeaderValue::as_bytes);
+        let key = head.headers.get(&IDEMPOTENCY_KEY).map(HeaderValue::as_bytes);
         let append = notify::parse(&body, form, key, self.gate.clock().now())?;
         self.gate.accept(append, arrived).await
     }
@@ -119,8 +121,7 @@ impl NotifyDoor {
 
 /// The 202 answer.
 pub(super) fn accepted(appended: Appended) -> Response {
-    let answer = serde_json::to_vec(&Accepted::from(appended)).unwrap_or_default();
-    let mut response = Response::new(answer.into());
+    let mut response = Response::new(notify::accepted(appended).into());
     *response.status_mut() = StatusCode::ACCEPTED;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -129,11 +130,10 @@ pub(super) fn accepted(appended: Appended) -> Response {
 }
 
 fn is_json(media: &str) -> bool {
-    let essence = media.split(';').next().unwrap_or_default().trim();
-    if essence == "application/json" {
+    if media == "application/json" {
         return true;
     }
-    let essence = essence.to_ascii_lowercase();
+    let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 

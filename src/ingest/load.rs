@@ -69,13 +69,18 @@ impl Load {
 
     /// Waits in line to be parsed and appended.
     pub(super) async fn begin(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Problem> {
-        let turn = timeout(IN_LINE_MAX, self.at_work.acquire_many(units(bytes))).await;
+        let units = units(bytes);
+        // Whoever need not wait needs no timer. Nobody is overtaken by it: what is given back goes to the line first.
+        let turn = match self.at_work.try_acquire_many(units) {
+            Ok(turn) => Some(turn),
+            Err(_) => timeout(IN_LINE_MAX, self.at_work.acquire_many(units)).await.ok().and_then(Result::ok),
+        };
         // A log in memory answers without waiting. Going to the end of the processor's line here makes requests meet in
         // the other line when it is the processor that is short.
         tokio::task::yield_now().await;
         match turn {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => Err(self.refuse().await),
+            Some(turn) => Ok(turn),
+            None => Err(self.refuse().await),
         }
     }
 

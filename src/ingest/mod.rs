@@ -85,7 +85,7 @@ impl Gate {
         if *closed {
             return Err(Refused::Draining);
         }
-        let begun = self.clock.now();
+        let begun = self.begun();
         let appended = self.log.append(append).await?;
         self.count(&appended, begun);
         Ok(appended)
@@ -97,7 +97,7 @@ impl Gate {
         if *closed {
             return Err(Refused::Draining);
         }
-        let begun = self.clock.now();
+        let begun = self.begun();
         let observed = self.log.observe(sightings).await?;
         self.count(&observed.appended, begun);
         let tally = observed.tally;
@@ -121,10 +121,18 @@ impl Gate {
         Ok(fired)
     }
 
-    fn count(&self, appended: &Appended, begun: LogTime) {
+    /// When an append begins, if somebody wants to know.
+    fn begun(&self) -> Option<LogTime> {
+        Context::is_recorded().then(|| self.clock.now())
+    }
+
+    fn count(&self, appended: &Appended, begun: Option<LogTime>) {
         let (accepted, duplicates) = (appended.accepted as u64, appended.duplicates as u64);
-        let counts = [("accepted", Attribute::Count(accepted)), ("duplicates", Attribute::Count(duplicates))];
-        Context::record("ingest", begun, self.clock.now(), &counts);
+        if let Some(begun) = begun {
+            let counts =
+                [("accepted", Attribute::Count(accepted)), ("duplicates", Attribute::Count(duplicates))];
+            Context::record("ingest", begun, self.clock.now(), &counts);
+        }
         tracing::debug!(accepted, duplicates, cursor = %appended.cursor, "events were accepted");
         self.metrics.accepted.increment(accepted + duplicates);
         self.metrics.appended.increment(if appended.repeated { 0 } else { accepted });

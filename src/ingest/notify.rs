@@ -3,12 +3,14 @@
 //!
 //! All or nothing: one bad event refuses the request, and every bad field of every event is named.
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use std::{borrow::Cow, fmt::Write as _};
+
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{error::Category, value::RawValue};
 
 use crate::{
     eventlog::{Append, Appended, BodyDigest, ClaimKey, NewEvent, RequestClaim},
-    model::{Data, Event, EventType, LogTime, Position, ProductId, Timestamp},
+    model::{Data, Event, EventType, LogTime, ProductId, Timestamp},
     web::{FieldError, Problem},
 };
 
@@ -28,20 +30,17 @@ pub enum Form {
     Batch,
 }
 
-/// The 202 answer.
-#[derive(Debug, Serialize)]
-pub struct Accepted {
-    accepted: usize,
-    duplicates: usize,
-    cursor: Position,
-    duplicate: bool,
-}
-
-impl From<Appended> for Accepted {
-    fn from(appended: Appended) -> Self {
-        let Appended { accepted, duplicates, cursor, repeated } = appended;
-        Self { accepted, duplicates, cursor, duplicate: repeated || accepted == 0 }
-    }
+/// What the 202 answer says. Spelt by hand: nothing in it needs escaping, and each event has one.
+pub fn accepted(appended: Appended) -> String {
+    let Appended { accepted, duplicates, cursor, repeated } = appended;
+    let duplicate = repeated || accepted == 0;
+    let mut json = String::with_capacity(128);
+    // A string takes everything.
+    let _written = write!(
+        json,
+        r#"{{"accepted":{accepted},"duplicates":{duplicates},"cursor":"{cursor}","duplicate":{duplicate}}}"#
+    );
+    json
 }
 
 /// Reads a request. `now` stands in for a missing timestamp.
@@ -59,20 +58,11 @@ pub fn parse(
 pub(super) fn events(body: &[u8], form: Form, now: LogTime) -> Result<Vec<NewEvent>, Problem> {
     let text = utf8(body)?;
     let mut errors = Vec::new();
-    // Most bodies are one event, and for that it is enough to read them once.
-    if form == Form::Any
-        && !may_name_events(text)
-        && is_object(text)
-        && let Ok(fields) = serde_json::from_str::<Fields<'_>>(text)
-    {
-        let event = fields.check("", now, &mut errors);
-        return event.map(|event| vec![event]).ok_or_else(|| Problem::invalid_event(errors));
-    }
-    let top: Top<'_> = read(text)?;
-    let events = match (top.events, form) {
+    let fields: Fields<'_> = read(text)?;
+    let events = match (fields.events, form) {
         (Some(events), _) => check_list(events, now, &mut errors)?,
         (None, Form::Batch) => return Err(Problem::invalid_event(vec![field("events", LIST)])),
-        (None, Form::Any) => read::<Fields<'_>>(text)?.check("", now, &mut errors).into_iter().collect(),
+        (None, Form::Any) => fields.check("", now, &mut errors).into_iter().collect(),
     };
     if errors.is_empty() { Ok(events) } else { Err(Problem::invalid_event(errors)) }
 }
@@ -80,19 +70,7 @@ pub(super) fn events(body: &[u8], form: Form, now: LogTime) -> Result<Vec<NewEve
 const LIST: &str = "a list of 1 to 500 events";
 const OBJECT: &str = "an object in which no name comes twice";
 
-/// Whether the name may be in it that tells the two forms apart; it could be spelt with escapes.
-fn may_name_events(text: &str) -> bool {
-    text.contains("\"events\"") || text.contains('\\')
-}
-
-/// The one name that tells the two forms apart.
-#[derive(Deserialize)]
-struct Top<'a> {
-    #[serde(borrow, default)]
-    events: Option<&'a RawValue>,
-}
-
-/// An event as it came, each field still unread, so that every bad one can be named.
+/// A body or an event of a list, as it came, each field still unread, so that every bad one can be named.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Fields<'a> {
@@ -106,6 +84,9 @@ struct Fields<'a> {
     timestamp: Option<&'a RawValue>,
     #[serde(borrow, default)]
     event_id: Option<&'a RawValue>,
+    /// The one name that tells the two forms of a body apart.
+    #[serde(borrow, default)]
+    events: Option<&'a RawValue>,
 }
 
 fn check_list(
@@ -153,17 +134,16 @@ impl Fields<'_> {
 
 /// A string, or an integer as shops number their products: it is taken digit for digit.
 pub(super) fn product_id(value: Option<&RawValue>) -> Result<ProductId, String> {
-    let text = value.map_or("", |v| v.get());
-    let integer = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let id = if integer { Ok(text.to_owned()) } else { serde_json::from_str::<String>(text) };
-    id.ok()
-        .and_then(|id| ProductId::new(&id).ok())
+    let id = value.and_then(|value| {
+        let integer = value.get().bytes().all(|b| b.is_ascii_digit());
+        if integer { Some(value.get().into()) } else { string(value) }
+    });
+    id.and_then(|id| ProductId::new(&id).ok())
         .ok_or_else(|| "a string of 1 to 128 characters of A-Z a-z 0-9 . _ : ~ -, or a whole number".into())
 }
 
 fn event_type(value: Option<&RawValue>) -> Result<EventType, String> {
-    let name: Option<String> = value.and_then(|v| serde_json::from_str(v.get()).ok());
-    name.and_then(|name| name.parse().ok()).ok_or_else(|| {
+    value.and_then(string).and_then(|name| name.parse().ok()).ok_or_else(|| {
         let names = EventType::ALL.map(EventType::as_str).join(", ");
         format!("one of {names}")
     })
@@ -177,18 +157,25 @@ pub(super) fn timestamp(value: Option<&RawValue>, now: LogTime) -> Result<Timest
     let Some(value) = value else {
         return Ok(now.into());
     };
-    let text: Option<String> = serde_json::from_str(value.get()).ok();
-    let time = text.and_then(|text| Timestamp::new(&text).ok());
+    let time = string(value).and_then(|text| Timestamp::new(&text).ok());
     time.ok_or_else(|| "an RFC 3339 time such as 2026-01-31T12:00:00Z".into())
 }
 
 fn claim(value: Option<&RawValue>) -> Result<Option<ClaimKey>, String> {
     let Some(value) = value else { return Ok(None) };
-    let text: Option<String> = serde_json::from_str(value.get()).ok();
-    match text.filter(|text| (1..=KEY_LEN_MAX).contains(&text.len())) {
+    match string(value).filter(|text| (1..=KEY_LEN_MAX).contains(&text.len())) {
         Some(text) => Ok(Some(ClaimKey::event(&text))),
         None => Err(format!("a string of 1 to {KEY_LEN_MAX} bytes")),
     }
+}
+
+/// What a JSON string says; copied only if something in it is escaped.
+fn string(value: &RawValue) -> Option<Cow<'_, str>> {
+    let quoted = value.get().strip_prefix('"')?;
+    if quoted.contains('\\') {
+        return serde_json::from_str(value.get()).ok().map(Cow::Owned);
+    }
+    quoted.strip_suffix('"').map(Cow::Borrowed)
 }
 
 fn request_claim(key: &[u8], body: &[u8]) -> Result<RequestClaim, Problem> {

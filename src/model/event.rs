@@ -148,20 +148,11 @@ impl Data {
 
 /// Valid JSON without the white space outside its strings; copied only if there is some. Stops at too much nesting.
 fn compact(json: &str) -> Result<Cow<'_, str>, DataError> {
-    let mut out = String::new();
-    let (mut in_string, mut escaped, mut depth, mut copied) = (false, false, 0_usize, 0);
-    for (at, byte) in json.bytes().enumerate() {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => in_string = true,
+    let (text, mut out) = (json.as_bytes(), String::new());
+    let (mut at, mut depth, mut copied) = (0, 0_usize, 0);
+    while at < text.len() {
+        match text[at] {
+            b'"' => at = end_of_string(text, at),
             b'{' | b'[' if depth == Data::DEPTH_MAX => return Err(DataError::TooDeep),
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
@@ -172,12 +163,24 @@ fn compact(json: &str) -> Result<Cow<'_, str>, DataError> {
             }
             _ => {}
         }
+        at += 1;
     }
     if copied == 0 {
         return Ok(Cow::Borrowed(json));
     }
     out.push_str(&json[copied..]);
     Ok(Cow::Owned(out))
+}
+
+/// The closing quote of the string that begins at this one.
+fn end_of_string(text: &[u8], quote: usize) -> usize {
+    let mut at = quote + 1;
+    while let Some(byte) = text.get(at)
+        && *byte != b'"'
+    {
+        at += if *byte == b'\\' { 2 } else { 1 };
+    }
+    at
 }
 
 impl fmt::Debug for Data {

@@ -1,6 +1,9 @@
 //! [`Origin`]: who brought an entry, and to which pod. Carried with it through the log, for people: nothing is decided by it.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
 use super::TraceParent;
 
@@ -22,11 +25,18 @@ impl Origin {
         request_id: Option<&str>,
         trace: Option<TraceParent>,
     ) -> Self {
-        let request_id = request_id.unwrap_or("-");
-        Self(match trace {
-            Some(trace) => format!("{source} {pod} {request_id} {trace}").into(),
-            None => format!("{source} {pod} {request_id} -").into(),
-        })
+        // Room for what most are; every entry has one, and to format the plain parts costs more than all else of it.
+        let mut text = String::with_capacity(128);
+        // A string takes everything.
+        let _written = write!(text, "{source}");
+        for part in [" ", pod, " ", request_id.unwrap_or("-"), " "] {
+            text.push_str(part);
+        }
+        match trace {
+            Some(trace) => drop(write!(text, "{trace}")),
+            None => text.push('-'),
+        }
+        Self(text.into())
     }
 
     /// Reads what a gateway wrote. What a later version added behind is kept and passed over; `None`: none of ours wrote it.

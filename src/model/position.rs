@@ -80,7 +80,9 @@ impl fmt::Debug for Epoch {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.epoch, self.n)
+        f.write_str(self.epoch.as_str())?;
+        f.write_str(".")?;
+        fmt::Display::fmt(&self.n, f)
     }
 }
 

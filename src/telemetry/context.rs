@@ -93,6 +93,11 @@ impl Context {
         CONTEXT.try_with(|context| context.request_id.clone()).ok().flatten()
     }
 
+    /// Whether somebody collects what is done for the trace, if there is one.
+    pub fn is_recorded() -> bool {
+        CONTEXT.try_with(|context| context.trace.is_some() && Span::is_wanted()).unwrap_or_default()
+    }
+
     /// Tells what was done for the trace, if there is one and somebody collects. `source` and `pod` are added.
     pub fn record(
         name: &'static str,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use axum::http::{HeaderMap, Uri, header::AUTHORIZATION};
+use axum::http::{HeaderMap, HeaderName, Uri, header::AUTHORIZATION};
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
@@ -38,9 +38,11 @@ impl fmt::Debug for ApiKeys {
     }
 }
 
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
 /// The key a request presents: `X-API-Key: <key>`, or `Authorization: Bearer <key>`.
 pub fn presented_key(headers: &HeaderMap) -> Option<&[u8]> {
-    if let Some(key) = headers.get("x-api-key") {
+    if let Some(key) = headers.get(&X_API_KEY) {
         return Some(key.as_bytes());
     }
     bearer(headers)

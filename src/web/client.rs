@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use ipnet::{IpNet, Ipv4Net};
 
 /// The address a request is counted under. IPv4 stays IPv4, also where it came mapped into IPv6.
@@ -29,6 +29,8 @@ impl ClientAddress {
     }
 }
 
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// The proxies whose `X-Forwarded-For` is believed. With none, the header is what anybody may write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
@@ -48,7 +50,7 @@ impl TrustedProxies {
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let mut nearest = ClientAddress::new(peer);
         // Several header lines are one list.
-        let lines = headers.get_all("x-forwarded-for").iter().rev();
+        let lines = headers.get_all(&X_FORWARDED_FOR).iter().rev();
         for line in lines {
             // Bytes, because a line that a client wrote may hold anything before the part a proxy wrote.
             for hop in line.as_bytes().rsplit(|b| *b == b',') {
