@@ -21,20 +21,22 @@ pub struct SubscriberId(pub(super) u64);
 /// One connection.
 ///
 /// Locks are taken in this order: membership, a room of the hub, standing.
+// In this order: what each delivery looks at lies together.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Subscriber {
+    /// Whether a position may be told to it; follows `standing`, for those who only look.
+    complete: AtomicBool,
+    pub(super) lane: Box<dyn Lane>,
     pub(super) id: SubscriberId,
     /// It knows `resync_required`; a plain one gets empty batches in its place.
     pub(super) announced: bool,
     /// When its token expires; `None`: it showed none.
     pub(super) expires_at: Option<Instant>,
-    pub(super) lane: Box<dyn Lane>,
     pub(super) membership: Mutex<Membership>,
     standing: Mutex<Standing>,
     /// Bytes that may still be replayed to it.
     replays: Mutex<TokenBucket>,
-    /// Whether a position may be told to it; follows `standing`, for those who only look.
-    complete: AtomicBool,
 }
 
 /// Bytes replayed to one connection: two hundred products with thirty small events each, at once; beyond that refetching

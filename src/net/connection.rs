@@ -29,15 +29,23 @@ use crate::telemetry::Metrics;
 #[derive(Clone)]
 pub struct Connection(Arc<Shared>);
 
+// In this order: a room has thousands of connections, and what each delivery looks at lies together.
+#[repr(C)]
 struct Shared {
+    flow: Flow,
+    out: Mutex<Outbox>,
     peer: SocketAddr,
-    accepted: Instant,
-    /// While no request is served: it waits for the next one, of which nothing has come.
-    waits: AtomicBool,
-    /// When that began, or the head of the next request.
+    /// When it began to wait for the next request, or for the rest of that one's head.
     since: Moment,
     /// Requests being served; an upgraded connection is one that never ends.
     requests: AtomicUsize,
+    /// When it was asked to end.
+    closing: Moment,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+    metrics: Arc<Metrics>,
+    /// While no request is served: it waits for the next one, of which nothing has come.
+    waits: AtomicBool,
     multiplexed: AtomicBool,
     /// It speaks another protocol than HTTP, to its end.
     upgraded: AtomicBool,
@@ -45,22 +53,21 @@ struct Shared {
     detached: AtomicBool,
     /// It has sent more than it may for now, and is not read.
     throttled: AtomicBool,
+    cut: AtomicBool,
+}
+
+/// What moves on it.
+struct Flow {
+    accepted: Instant,
     /// Since when a write waits for the other end.
     blocked: Moment,
-    /// When it was asked to end.
-    closing: Moment,
-    cut: AtomicBool,
-    reader: AtomicWaker,
-    writer: AtomicWaker,
     /// The oldest hand-over that was not followed by a write.
     handed_over: Moment,
     /// Bytes handed over and bytes written, since all was last known to be written.
     handed_bytes: AtomicU64,
     written_bytes: AtomicU64,
-    out: Mutex<Outbox>,
-    /// What waits in it, for those who only look.
+    /// What waits in the outbox, for those who only look.
     waiting_bytes: AtomicUsize,
-    metrics: Arc<Metrics>,
 }
 
 impl Wake for Shared {
@@ -106,9 +113,17 @@ impl Moment {
 
 impl Connection {
     pub(super) fn new(peer: SocketAddr, metrics: Arc<Metrics>) -> Self {
-        Self(Arc::new(Shared {
-            peer,
+        let flow = Flow {
             accepted: Instant::now(),
+            blocked: Moment::default(),
+            handed_over: Moment::default(),
+            handed_bytes: AtomicU64::new(0),
+            written_bytes: AtomicU64::new(0),
+            waiting_bytes: AtomicUsize::new(0),
+        };
+        Self(Arc::new(Shared {
+            flow,
+            peer,
             waits: AtomicBool::new(false),
             since: Moment::default(),
             requests: AtomicUsize::new(0),
@@ -116,16 +131,11 @@ impl Connection {
             upgraded: AtomicBool::new(false),
             detached: AtomicBool::new(false),
             throttled: AtomicBool::new(false),
-            blocked: Moment::default(),
             closing: Moment::default(),
             cut: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
-            handed_over: Moment::default(),
-            handed_bytes: AtomicU64::new(0),
-            written_bytes: AtomicU64::new(0),
             out: Mutex::default(),
-            waiting_bytes: AtomicUsize::new(0),
             metrics,
         }))
     }
@@ -145,7 +155,7 @@ impl Connection {
     /// Whether an answer may leave HTTP on it, see [`Detach`](super::Detach): not while an earlier one waits to be written,
     /// which would be lost.
     pub fn may_detach(&self) -> bool {
-        !self.is_multiplexed() && self.0.blocked.get().is_none()
+        !self.is_multiplexed() && self.0.flow.blocked.get().is_none()
     }
 
     /// Notes that so many bytes are about to be queued to this connection; the next write records how long it took since
@@ -153,17 +163,20 @@ impl Connection {
     /// waits already.
     pub fn expect_write(&self, queued: Instant, bytes: usize) -> bool {
         let first = self.handed_over(queued);
-        if first && self.0.blocked.get().is_none() {
+        if first && self.0.flow.blocked.get().is_none() {
             // What was written besides, pings and acknowledgements, was never handed over: counting begins anew.
-            self.0.handed_bytes.store(self.0.written_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+            self.0
+                .flow
+                .handed_bytes
+                .store(self.0.flow.written_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        self.0.handed_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.0.flow.handed_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         first
     }
 
     /// Notes that what was made at `since` is on its way; false: something before it is.
     pub(super) fn handed_over(&self, since: Instant) -> bool {
-        self.0.handed_over.set_if_unset(since.duration_since(self.0.accepted))
+        self.0.flow.handed_over.set_if_unset(since.duration_since(self.0.flow.accepted))
     }
 
     pub(super) fn sent_beside(&self) {
@@ -173,15 +186,15 @@ impl Connection {
     /// What [`expect_write`](Self::expect_write) noted, and answered `first`, was not queued after all.
     pub fn expect_none(&self, first: bool, bytes: usize) {
         if first {
-            self.0.handed_over.take();
+            self.0.flow.handed_over.take();
         }
         let without = |handed: u64| Some(handed.saturating_sub(bytes as u64));
-        let _ = self.0.handed_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, without);
+        let _ = self.0.flow.handed_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, without);
     }
 
     /// Whether something handed over has not been written yet.
     pub fn owes_write(&self) -> bool {
-        self.0.handed_over.get().is_some() || self.waiting_bytes() > 0
+        self.0.flow.handed_over.get().is_some() || self.waiting_bytes() > 0
     }
 
     /// Whether anything queued to it now would only take memory: the other end has taken nothing for a while, though
@@ -190,22 +203,22 @@ impl Connection {
         /// Longer than most networks take to find the way again; what a client misses by it, it is told.
         const STALLED_AFTER: Duration = Duration::from_secs(2);
         const BACKLOG_BYTES_MAX: u64 = WAITING_BYTES_MAX as u64;
-        let handed = self.0.handed_bytes.load(Ordering::Relaxed);
-        let backlog = handed.saturating_sub(self.0.written_bytes.load(Ordering::Relaxed));
+        let handed = self.0.flow.handed_bytes.load(Ordering::Relaxed);
+        let backlog = handed.saturating_sub(self.0.flow.written_bytes.load(Ordering::Relaxed));
         backlog > BACKLOG_BYTES_MAX
             || self.waiting_bytes() > WAITING_BYTES_MAX
             || self.is_blocked_for(STALLED_AFTER)
     }
 
     fn is_blocked_for(&self, time: Duration) -> bool {
-        let blocked = self.0.blocked.get();
-        blocked.is_some_and(|since| self.0.accepted.elapsed().saturating_sub(since) >= time)
+        let blocked = self.0.flow.blocked.get();
+        blocked.is_some_and(|since| self.0.flow.accepted.elapsed().saturating_sub(since) >= time)
     }
 
     /// Ends it as if the other end had finished: what is being written is written first. A connection that does not
     /// end by that is cut soon after.
     pub fn close(&self) {
-        self.0.closing.set_if_unset(self.0.accepted.elapsed());
+        self.0.closing.set_if_unset(self.0.flow.accepted.elapsed());
         self.wake();
     }
 
@@ -263,19 +276,19 @@ impl Connection {
 
     pub(super) fn wrote(&self, bytes: usize) {
         self.0.metrics.bytes_out.increment(bytes as u64);
-        self.0.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.0.blocked.take();
-        if let Some(queued) = self.0.handed_over.take() {
+        self.0.flow.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.0.flow.blocked.take();
+        if let Some(queued) = self.0.flow.handed_over.take() {
             self.0
                 .metrics
                 .flush_to_written
-                .record(self.0.accepted.elapsed().saturating_sub(queued).as_secs_f64());
+                .record(self.0.flow.accepted.elapsed().saturating_sub(queued).as_secs_f64());
         }
     }
 
     pub(super) fn write_waits(&self) {
-        if self.0.blocked.get().is_none() {
-            self.0.blocked.set_if_unset(self.0.accepted.elapsed());
+        if self.0.flow.blocked.get().is_none() {
+            self.0.flow.blocked.set_if_unset(self.0.flow.accepted.elapsed());
         }
     }
 
@@ -317,12 +330,12 @@ impl Connection {
     }
 
     pub(super) fn note_waiting(&self, bytes: usize) {
-        self.0.waiting_bytes.store(bytes, Ordering::Release);
+        self.0.flow.waiting_bytes.store(bytes, Ordering::Release);
     }
 
     /// Bytes that wait for the kernel in a shared connection.
     pub(super) fn waiting_bytes(&self) -> usize {
-        self.0.waiting_bytes.load(Ordering::Acquire)
+        self.0.flow.waiting_bytes.load(Ordering::Acquire)
     }
 
     /// Wakes whoever may go on with what waits.
@@ -352,10 +365,10 @@ impl Connection {
 
     pub(super) fn standing(&self) -> Standing {
         Standing {
-            age: self.0.accepted.elapsed(),
+            age: self.0.flow.accepted.elapsed(),
             stage: self.stage(),
             since: self.0.since.get().unwrap_or_default(),
-            blocked: self.0.blocked.get(),
+            blocked: self.0.flow.blocked.get(),
             closing: self.0.closing.get(),
         }
     }
@@ -369,7 +382,7 @@ impl Connection {
 
     /// Enters the stage between requests, or that of the next one's head.
     fn enter(&self, stage: Stage) {
-        self.0.since.set(self.0.accepted.elapsed());
+        self.0.since.set(self.0.flow.accepted.elapsed());
         self.0.waits.store(stage == Stage::Idle, Ordering::Release);
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpStream, tcp::OwnedReadHalf},
+    net::TcpStream,
     time::Instant,
 };
 
@@ -20,7 +20,6 @@ use crate::rate::{Rate, TokenBucket};
 /// An accepted stream. Dropped, it leaves the list of open connections.
 #[derive(Debug)]
 pub struct Guarded {
-    half: OwnedReadHalf,
     connection: Connection,
     held: Arc<Held>,
     /// What was read from it before, and is to be read again.
@@ -35,9 +34,8 @@ const INCOMING: Rate = Rate { burst: 1024.0 * 1024.0, per_sec: 64.0 * 1024.0 };
 impl Guarded {
     pub(super) fn new(stream: TcpStream, held: Held) -> Self {
         let connection = held.connection().clone();
-        let (half, out) = stream.into_split();
-        connection.open(out);
-        Self { half, connection, held: Arc::new(held), unread: Bytes::new(), incoming: None }
+        connection.open(stream);
+        Self { connection, held: Arc::new(held), unread: Bytes::new(), incoming: None }
     }
 
     /// The application's handle to it.
@@ -109,7 +107,7 @@ impl AsyncRead for Guarded {
             self.connection.throttle();
             Poll::Pending
         } else {
-            Pin::new(&mut self.half).poll_read(cx, buf)
+            self.connection.outbox().lock().read(cx, buf)
         };
         if result.is_pending() {
             self.connection.watch_read(cx);

@@ -1,4 +1,4 @@
-//! [`Outbox`]: what is on its way out of one connection. Does not know what the bytes mean.
+//! [`Outbox`]: the socket of one connection, and what is on its way out. Does not know what the bytes mean.
 //!
 //! At first the one who serves the connection writes to the kernel, and nothing is kept here. Once it is shared
 //! ([`Connection::share`](super::Connection::share)) others may send beside the one who serves it: then every write is
@@ -16,7 +16,10 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use socket2::SockRef;
-use tokio::{io::AsyncWrite, net::tcp::OwnedWriteHalf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
 /// Is shown what the one who serves a shared connection writes, whole and in order.
 pub trait Witness: Send + Sync {
@@ -28,11 +31,11 @@ pub trait Witness: Send + Sync {
 /// told to refetch.
 pub(super) const WAITING_BYTES_MAX: usize = 256 * 1024;
 
-/// What waits for the kernel, and the way to it.
+/// The socket, and what waits for it.
 #[derive(Default)]
 pub(super) struct Outbox {
     /// Taken when the stream is dropped: whoever still holds the connection must not keep its socket open.
-    half: Option<OwnedWriteHalf>,
+    socket: Option<TcpStream>,
     witness: Option<Arc<dyn Witness>>,
     waiting: VecDeque<Bytes>,
     /// Bytes ever taken, and ever given to the kernel, since it is shared.
@@ -52,8 +55,8 @@ pub(super) enum Ask {
 }
 
 impl Outbox {
-    pub(super) fn new(half: OwnedWriteHalf) -> Self {
-        Self { half: Some(half), ..Self::default() }
+    pub(super) fn new(socket: TcpStream) -> Self {
+        Self { socket: Some(socket), ..Self::default() }
     }
 
     /// From here on every write is taken whole, and shown to the witness.
@@ -67,12 +70,12 @@ impl Outbox {
 
     /// Has the kernel forget what it holds for the other end, once the socket is closed.
     pub(super) fn reset(&self) -> io::Result<()> {
-        self.half.as_ref().map_or(Ok(()), |half| half.as_ref().set_zero_linger())
+        self.socket.as_ref().map_or(Ok(()), TcpStream::set_zero_linger)
     }
 
     /// Bytes that the other end said, of which nothing is kept; 0: it has ended.
     pub(super) fn hear(&self, cx: &mut Context<'_>) -> io::Result<Poll<usize>> {
-        let Some(socket) = self.half.as_ref().map(AsRef::as_ref) else { return Ok(Poll::Ready(0)) };
+        let Some(socket) = &self.socket else { return Ok(Poll::Ready(0)) };
         while socket.poll_read_ready(cx)?.is_ready() {
             match socket.try_read(&mut [0; 256]) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -82,12 +85,15 @@ impl Outbox {
         Ok(Poll::Pending)
     }
 
-    /// Lets go of the socket, and of what waits for it.
+    /// Reads for the one who serves the connection.
+    pub(super) fn read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let socket = self.socket.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        Pin::new(socket).poll_read(cx, buf)
+    }
+
+    /// Closes the socket, and forgets what waits for it.
     pub(super) fn close(&mut self) {
-        // Dropped, it would shut the socket down, which is about to be closed anyway.
-        if let Some(half) = self.half.take() {
-            half.forget();
-        }
+        self.socket = None;
         self.witness = None;
         self.waiting = VecDeque::new();
     }
@@ -110,13 +116,13 @@ impl Outbox {
         parts: &[io::IoSlice<'_>],
         ask: Ask,
     ) -> Poll<io::Result<usize>> {
-        let half = self.half.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        let socket = self.socket.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         let written = match parts {
-            [part] => Pin::new(&mut *half).poll_write(cx, part),
-            parts => Pin::new(&mut *half).poll_write_vectored(cx, parts),
+            [part] => Pin::new(&mut *socket).poll_write(cx, part),
+            parts => Pin::new(&mut *socket).poll_write_vectored(cx, parts),
         };
         if written.is_pending() && ask == Ask::Nobody {
-            return unasked(SockRef::from(half.as_ref()).send_vectored(parts));
+            return unasked(SockRef::from(&*socket).send_vectored(parts));
         }
         written
     }
@@ -143,11 +149,13 @@ impl Outbox {
         if self.waiting_bytes() > WAITING_BYTES_MAX {
             return Ok(None);
         }
-        let half = self.half.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        let socket = self.socket.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        // Past the runtime, which would count it against the task that sends, and that sends to hundreds in one go; and whose
+        // book of what is ready lies in yet another place of memory. What is not taken here is pumped, and then polled for.
+        let socket = SockRef::from(socket);
         let mut written = 0;
-        // Not polled: that would count against the task that sends, which sends to hundreds in one go.
         while self.waiting.is_empty() && written < bytes.len() {
-            match half.try_write(&bytes[written..]) {
+            match socket.send(&bytes[written..]) {
                 Ok(more) => written += more,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
@@ -183,7 +191,7 @@ impl Outbox {
     }
 
     pub(super) fn shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.half.as_mut().map_or(Poll::Ready(Ok(())), |half| Pin::new(half).poll_shutdown(cx))
+        self.socket.as_mut().map_or(Poll::Ready(Ok(())), |socket| Pin::new(socket).poll_shutdown(cx))
     }
 }
 

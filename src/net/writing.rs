@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{net::tcp::OwnedWriteHalf, time::Instant};
+use tokio::{net::TcpStream, time::Instant};
 
 use super::{
     Connection,
@@ -27,9 +27,9 @@ pub enum Sent {
 }
 
 impl Connection {
-    /// Takes the way out of the stream.
-    pub(super) fn open(&self, half: OwnedWriteHalf) {
-        *self.outbox().lock() = Outbox::new(half);
+    /// Takes the socket.
+    pub(super) fn open(&self, socket: TcpStream) {
+        *self.outbox().lock() = Outbox::new(socket);
     }
 
     /// Fails once it was cut; what the kernel still holds for the other end goes with it.

@@ -226,7 +226,7 @@ impl Door {
             let mut request = hyper::Request::new(());
             *request.uri_mut() = uri;
             request.extensions_mut().insert(link);
-            if let Err(error) = library.call((stream, request)).await {
+            if let Err(error) = library.call((Box::new(stream), request)).await {
                 tracing::error!(%error, "the library does not take a handshake that it answered");
             }
         });

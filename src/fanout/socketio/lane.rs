@@ -37,17 +37,19 @@ impl SocketLane {
 
     /// The WebSocket's connection; a session that polls has none, or not yet.
     fn websocket(&self) -> Option<&Connection> {
-        let carried = self.socket.transport_type() == TransportType::Websocket;
-        self.link.connection().filter(|_| carried)
+        // The library is asked until its upgrade is complete, and not for each delivery: its socket is another two places
+        // in memory.
+        self.link.websocket().or_else(|| {
+            let carried = self.socket.transport_type() == TransportType::Websocket;
+            carried.then(|| self.link.carried());
+            self.link.websocket()
+        })
     }
 
     /// The short way, if it is open. Not before an upgrade is complete: a client takes whatever else comes on the new
     /// transport for a failed one.
     fn short_way(&self) -> Option<&Connection> {
-        let open = |_: &&Connection| {
-            self.socket.connected() && self.socket.transport_type() == TransportType::Websocket
-        };
-        self.link.short_way().filter(open)
+        self.websocket().filter(|_| self.link.are_events_written())
     }
 
     /// Whether anything queued to it now would only take memory.

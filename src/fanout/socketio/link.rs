@@ -22,10 +22,14 @@ use super::{
 use crate::net::{Connection, Seat, Witness};
 
 /// One session's way to its client.
+// In this order: what each delivery looks at lies together.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Link {
     /// The WebSocket's.
     connection: OnceLock<Connection>,
+    /// It carries the session: an upgrade to it is complete.
+    carries: AtomicBool,
     events: Events,
     ended: CancellationToken,
     /// Where requests find it, and under which session id.
@@ -50,6 +54,7 @@ impl Link {
     pub(super) fn new(seat: Option<Seat>) -> Arc<Self> {
         Arc::new(Self {
             connection: OnceLock::new(),
+            carries: AtomicBool::new(false),
             events: Events::default(),
             ended: CancellationToken::new(),
             listed: OnceLock::new(),
@@ -101,19 +106,29 @@ impl Link {
         &self.limits
     }
 
-    /// The session's WebSocket is on this connection from here on.
+    /// The session is on this connection's WebSocket from here on.
     pub(super) fn carry(&self, connection: Connection) {
+        self.keep(connection);
+        self.carried();
+    }
+
+    /// The same for one that began by polling, once its upgrade is complete, which is told by [`carried`](Self::carried).
+    pub(super) fn carry_upgraded(self: &Arc<Self>, connection: Connection) {
+        connection.share(Arc::clone(self) as Arc<dyn Witness>);
+        self.keep(connection);
+    }
+
+    /// Its WebSocket carries it.
+    pub(super) fn carried(&self) {
+        self.carries.store(true, Ordering::Release);
+    }
+
+    fn keep(&self, connection: Connection) {
         let connection = self.connection.get_or_init(|| connection);
         // Asked after it is stored: either this finds the end, or the end finds the connection.
         if self.is_ended() {
             connection.close();
         }
-    }
-
-    /// The same for one that began by polling.
-    pub(super) fn carry_upgraded(self: &Arc<Self>, connection: Connection) {
-        connection.share(Arc::clone(self) as Arc<dyn Witness>);
-        self.carry(connection);
     }
 
     /// A request is about to make it a WebSocket; false: one has, or is about to.
@@ -126,14 +141,19 @@ impl Link {
         self.upgrading.store(false, Ordering::Release);
     }
 
-    /// The connection that carries it, if one does.
+    /// The connection of its WebSocket, if it has one; an upgrade to it may be under way.
     pub(super) fn connection(&self) -> Option<&Connection> {
         self.connection.get()
     }
 
-    /// The short way: the connection, while every event that was handed to the library has left by it.
-    pub(super) fn short_way(&self) -> Option<&Connection> {
-        self.connection().filter(|_| self.events.are_written())
+    /// The connection that carries it, if one does. A session that polls has none, or not yet.
+    pub(super) fn websocket(&self) -> Option<&Connection> {
+        self.connection().filter(|_| self.carries.load(Ordering::Acquire))
+    }
+
+    /// Whether every event that was handed to the library has left by the WebSocket.
+    pub(super) fn are_events_written(&self) -> bool {
+        self.events.are_written()
     }
 
     /// Hands an event to the library. Every event goes through here or the short way, or order is lost.
