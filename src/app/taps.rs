@@ -31,7 +31,9 @@ impl Tapped {
 impl Downstream for Tapped {
     fn applied(&self, entries: &[Arc<Entry>]) {
         entries.iter().filter_map(|entry| entry.message).for_each(|digest| self.listener.strike(digest));
-        entries.last().iter().for_each(|newest| self.listener.applied(newest.at));
+        if let Some(newest) = entries.last() {
+            self.listener.applied(newest.at);
+        }
         self.hub.applied(entries);
     }
 

@@ -22,7 +22,7 @@ use crate::{
 /// subscriber, so that [`covered`](Self::covered) never runs ahead of a delivery.
 #[async_trait]
 pub trait Downstream: Send + Sync + 'static {
-    /// The newest entries read from the log, oldest first; their batches may still wait in windows.
+    /// The newest entries read from the log, oldest first. They may not be in their windows yet.
     fn applied(&self, entries: &[Arc<Entry>]);
     /// A batch left its window. Answers to how many connections it was handed.
     async fn flush(&self, closed: Closed) -> usize;

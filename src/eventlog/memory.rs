@@ -338,6 +338,8 @@ struct MemoryTail {
 impl MemoryTail {
     /// Entries handed over at once: enough to amortise the lock, little enough to answer a drain soon.
     const READ_MAX: usize = 512;
+    /// Entries for which it is worth waiting for more.
+    const FEW: u64 = 16;
 }
 
 #[async_trait]
@@ -358,9 +360,12 @@ impl Tail for MemoryTail {
                 }
                 None => {
                     grown.await;
-                    // Whoever appended is mostly one of many who are ready to. Behind them there is more to read at once,
-                    // and to be woken costs as much as to read.
-                    tokio::task::yield_now().await;
+                    // Whoever appended is mostly one of many who are ready to. Behind those there is more to read at once,
+                    // and to be woken costs as much as to read. Not behind large requests: a small log has no room for many.
+                    let newest_n = self.shared.state.lock().n;
+                    if newest_n.saturating_sub(self.after.n) < Self::FEW {
+                        tokio::task::yield_now().await;
+                    }
                 }
             }
         }

@@ -17,7 +17,9 @@ use crate::{
 #[async_trait]
 impl Downstream for Hub {
     fn applied(&self, entries: &[Arc<Entry>]) {
-        entries.last().iter().for_each(|newest| self.index.apply(newest));
+        if let Some(newest) = entries.last() {
+            self.index.apply(newest);
+        }
     }
 
     async fn flush(&self, closed: Closed) -> usize {

@@ -36,7 +36,7 @@ impl ResyncReason {
 pub struct Progress {
     /// The life of the log this pod follows.
     pub epoch: Epoch,
-    /// The newest entry read from the log.
+    /// The newest entry read from the log. It may not be in a window yet, nor be those of the same page before it.
     pub applied_n: u64,
     /// Everything at or before it was delivered to whoever was subscribed.
     pub covered_n: u64,

@@ -193,20 +193,23 @@ fn request_claim(key: &[u8], body: &[u8]) -> Result<RequestClaim, Problem> {
 
 /// Reads the body itself: what is no JSON is told with its place, what is JSON of another shape as such.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Problem> {
-    let value = serde_json::from_str(text).map_err(|error| match error.classify() {
-        Category::Data => Problem::invalid_event(vec![field("", OBJECT)]),
-        // A list of more than was asked for is a mistake in the list to who reads a struct from it.
-        _ if !is_object(text) && serde_json::from_str::<IgnoredAny>(text).is_ok() => {
-            Problem::invalid_event(vec![field("", OBJECT)])
-        }
-        Category::Syntax | Category::Eof | Category::Io => {
-            let message = error.to_string();
-            let what = message.split(" at line ").next().unwrap_or_default();
-            // The library counts what it has read of a line, and that is nothing where a body ends at the beginning of one.
-            Problem::malformed_json(error.line(), error.column().max(1), what)
+    let value = serde_json::from_str(text).map_err(|error| {
+        // A name that comes twice, or a list, is met before what may be no JSON at all behind it.
+        let shape = error.classify() == Category::Data || !is_object(text);
+        match serde_json::from_str::<IgnoredAny>(text) {
+            Ok(_) if shape => Problem::invalid_event(vec![field("", OBJECT)]),
+            Ok(_) => malformed(&error),
+            Err(error) => malformed(&error),
         }
     })?;
     if is_object(text) { Ok(value) } else { Err(Problem::invalid_event(vec![field("", OBJECT)])) }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let message = error.to_string();
+    let what = message.split(" at line ").next().unwrap_or_default();
+    // The library counts what it has read of a line, and that is nothing where a body ends at the beginning of one.
+    Problem::malformed_json(error.line(), error.column().max(1), what)
 }
 
 /// Valid JSON is an object when it opens like one. Asked for by name, because a struct is also read from a list.

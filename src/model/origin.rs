@@ -32,10 +32,10 @@ impl Origin {
         for part in [" ", pod, " ", request_id.unwrap_or("-"), " "] {
             text.push_str(part);
         }
-        match trace {
-            Some(trace) => drop(write!(text, "{trace}")),
-            None => text.push('-'),
-        }
+        let _written = match trace {
+            Some(trace) => write!(text, "{trace}"),
+            None => text.write_char('-'),
+        };
         Self(text.into())
     }
 

@@ -81,8 +81,7 @@ impl fmt::Debug for Epoch {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.epoch.as_str())?;
-        f.write_str(".")?;
-        fmt::Display::fmt(&self.n, f)
+        write!(f, ".{}", self.n)
     }
 }
 

@@ -33,14 +33,14 @@ pub struct Connection(Arc<Shared>);
 #[repr(C)]
 struct Shared {
     flow: Flow,
-    out: Mutex<Outbox>,
-    peer: SocketAddr,
-    /// When it began to wait for the next request, or for the rest of that one's head.
-    since: Moment,
     /// Requests being served; an upgraded connection is one that never ends.
     requests: AtomicUsize,
     /// When it was asked to end.
     closing: Moment,
+    out: Mutex<Outbox>,
+    peer: SocketAddr,
+    /// When it began to wait for the next request, or for the rest of that one's head.
+    since: Moment,
     reader: AtomicWaker,
     writer: AtomicWaker,
     metrics: Arc<Metrics>,
@@ -363,9 +363,9 @@ impl Connection {
         self.stage() == Stage::Idle && !self.is_cut() && !self.is_closing()
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self, now: Instant) -> Standing {
         Standing {
-            age: self.0.flow.accepted.elapsed(),
+            age: now.duration_since(self.0.flow.accepted),
             stage: self.stage(),
             since: self.0.since.get().unwrap_or_default(),
             blocked: self.0.flow.blocked.get(),

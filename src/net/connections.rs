@@ -115,9 +115,9 @@ impl Connections {
 
     fn look(&self) {
         let mut idlers = Vec::new();
-        let crowded = self.seats.is_crowded();
+        let (crowded, now) = (self.seats.is_crowded(), Instant::now());
         for connection in &self.open {
-            let standing = connection.standing();
+            let standing = connection.standing(now);
             match self.deadlines.overdue(&standing) {
                 // Its next request may be on its way: it ends as HTTP ends it, if that comes in time.
                 Some(Overdue::Idle) => self.close(&connection),

@@ -1,6 +1,6 @@
 //! What every log must do. One suite; each implementation is run through it by its own line at the end.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use serde_json::value::RawValue;
 use shelfcast::{
@@ -141,6 +141,25 @@ async fn a_tail_waits_for_what_comes_and_may_be_dropped_while_it_waits(World { l
     append(&log, vec![event(1)]).await;
     assert_eq!(read(&mut *tail, 1).await.len(), 1);
     assert!(timeout(Duration::from_millis(50), tail.next()).await.is_err(), "nothing comes twice");
+    let mut next = tail.next();
+    assert!(poll_once(&mut next).await.is_none());
+    append(&log, vec![event(2)]).await;
+    // Woken, and mostly not there yet.
+    let there = poll_once(&mut next).await;
+    drop(next);
+    let entries = match there {
+        Some(Ok(Tailed::Entries(entries))) => entries,
+        _ => read(&mut *tail, 1).await,
+    };
+    assert_eq!(entries.len(), 1, "what woke it is not lost with it");
+}
+
+async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = future => Some(done),
+        () = ready(()) => None,
+    }
 }
 
 async fn a_tail_starts_where_it_is_told(World { log, .. }: World) {

@@ -82,6 +82,15 @@ async fn every_bad_body_is_refused_with_its_code_and_its_fields() {
             "invalid_event",
             vec![""],
         ),
+        (r#"{"type":"price_update","type":"price_update","data":"#.into(), 400, "malformed_json", vec![]),
+        (format!(r#"{{"events":[{GOOD}],"data":1,"data":2}}"#), 422, "invalid_event", vec![""]),
+        (r#"{"events":[{"events":1,"events":2}]}"#.into(), 422, "invalid_event", vec!["events[0]"]),
+        (
+            event(&[("productId", json!("p"))]).replace("\"p\"", r#""\ud800""#),
+            422,
+            "invalid_event",
+            vec!["productId"],
+        ),
         (format!("[{GOOD},{GOOD}]"), 422, "invalid_event", vec![""]),
         (r#"{"events":[]}"#.into(), 422, "invalid_event", vec!["events"]),
         (r#"{"events":{}}"#.into(), 422, "invalid_event", vec!["events"]),
@@ -382,6 +391,18 @@ async fn a_publisher_without_an_origin_is_answered_as_one_with() {
     }
     let get = app.get("/api/notify").await;
     assert_eq!((get.status.as_u16(), &get.json()["code"]), (405, &json!("method_not_allowed")));
+}
+
+/// Goal: what is escaped says what it would say plain. Method: an event spelt both ways, with one id; the answer's fields.
+#[tokio::test(start_paused = true)]
+async fn an_event_with_escapes_is_the_same_event() {
+    let app = TestApp::start().await;
+    let plain = r#"{"productId":"p1","type":"price_update","data":{},"eventId":"e1","timestamp":"2026-01-31T12:00:00Z"}"#;
+    let escaped = r#"{"productId":"p\u0031","type":"price\u005fupdate","data":{},"eventId":"\u0065\u0031","timestamp":"2026-01-31T12:00:00\u005a"}"#;
+    let (first, again) = (app.post(plain, &[]).await, app.post(escaped, &[]).await);
+    let cursor = &first.json()["cursor"];
+    assert_eq!(first.json(), json!({"accepted": 1, "duplicates": 0, "cursor": cursor, "duplicate": false}));
+    assert_eq!(again.json(), json!({"accepted": 0, "duplicates": 1, "cursor": cursor, "duplicate": true}));
 }
 
 /// Goal: what is known by one name only is found however that is spelt. Method: the name of the list with an escape in it.

@@ -226,6 +226,7 @@ impl Door {
             let mut request = hyper::Request::new(());
             *request.uri_mut() = uri;
             request.extensions_mut().insert(link);
+            // Boxed: the library's task has room for it several times, and keeps that for as long as the session lives.
             if let Err(error) = library.call((Box::new(stream), request)).await {
                 tracing::error!(%error, "the library does not take a handshake that it answered");
             }

@@ -37,19 +37,19 @@ impl SocketLane {
 
     /// The WebSocket's connection; a session that polls has none, or not yet.
     fn websocket(&self) -> Option<&Connection> {
-        // The library is asked until its upgrade is complete, and not for each delivery: its socket is another two places
-        // in memory.
-        self.link.websocket().or_else(|| {
-            let carried = self.socket.transport_type() == TransportType::Websocket;
-            carried.then(|| self.link.carried());
-            self.link.websocket()
-        })
+        let known = self.link.websocket();
+        // The library is asked until an upgrade is complete, and not for each delivery: that lies elsewhere in memory.
+        if known.is_none() && self.socket.transport_type() == TransportType::Websocket {
+            self.link.upgraded();
+            return self.link.websocket();
+        }
+        known
     }
 
     /// The short way, if it is open. Not before an upgrade is complete: a client takes whatever else comes on the new
-    /// transport for a failed one.
+    /// transport for a failed one. Not once the client has left the namespace, which it may enter anew on the same session.
     fn short_way(&self) -> Option<&Connection> {
-        self.websocket().filter(|_| self.link.are_events_written())
+        self.websocket().filter(|_| self.link.are_events_written() && self.socket.connected())
     }
 
     /// Whether anything queued to it now would only take memory.

@@ -29,7 +29,7 @@ pub(super) struct Link {
     /// The WebSocket's.
     connection: OnceLock<Connection>,
     /// It carries the session: an upgrade to it is complete.
-    carries: AtomicBool,
+    is_upgraded: AtomicBool,
     events: Events,
     ended: CancellationToken,
     /// Where requests find it, and under which session id.
@@ -54,7 +54,7 @@ impl Link {
     pub(super) fn new(seat: Option<Seat>) -> Arc<Self> {
         Arc::new(Self {
             connection: OnceLock::new(),
-            carries: AtomicBool::new(false),
+            is_upgraded: AtomicBool::new(false),
             events: Events::default(),
             ended: CancellationToken::new(),
             listed: OnceLock::new(),
@@ -109,18 +109,18 @@ impl Link {
     /// The session is on this connection's WebSocket from here on.
     pub(super) fn carry(&self, connection: Connection) {
         self.keep(connection);
-        self.carried();
+        self.upgraded();
     }
 
-    /// The same for one that began by polling, once its upgrade is complete, which is told by [`carried`](Self::carried).
+    /// The same for one that began by polling, once its upgrade is complete, which [`upgraded`](Self::upgraded) tells.
     pub(super) fn carry_upgraded(self: &Arc<Self>, connection: Connection) {
         connection.share(Arc::clone(self) as Arc<dyn Witness>);
         self.keep(connection);
     }
 
-    /// Its WebSocket carries it.
-    pub(super) fn carried(&self) {
-        self.carries.store(true, Ordering::Release);
+    /// Its WebSocket carries it from here on.
+    pub(super) fn upgraded(&self) {
+        self.is_upgraded.store(true, Ordering::Release);
     }
 
     fn keep(&self, connection: Connection) {
@@ -148,7 +148,7 @@ impl Link {
 
     /// The connection that carries it, if one does. A session that polls has none, or not yet.
     pub(super) fn websocket(&self) -> Option<&Connection> {
-        self.connection().filter(|_| self.carries.load(Ordering::Acquire))
+        self.connection().filter(|_| self.is_upgraded.load(Ordering::Acquire))
     }
 
     /// Whether every event that was handed to the library has left by the WebSocket.

@@ -39,6 +39,10 @@ enum Step {
     Event {
         product: u8,
     },
+    /// One that is read with others behind it, and waits for its window until they are.
+    EventOfPage {
+        product: u8,
+    },
     Pause {
         ms: u64,
     },
@@ -87,6 +91,8 @@ impl Pod {
 /// One pod and the log in front of it.
 struct World {
     windows: Windows,
+    /// Read and told as applied, and not in their windows yet.
+    page: Vec<Arc<Entry>>,
     pod: Pod,
     head: Position,
     epochs: u64,
@@ -119,11 +125,17 @@ impl World {
         let hub = Arc::new(Hub::new(hub, index, Arc::new(Metrics::new().unwrap())));
         let batch = BatchConfig { window, events_max: 4, bytes_max: 10_000, edge: setup.edge };
         let pod = Pod { hub, accepted: Arc::default() };
-        Self { windows: Windows::new(batch, head), pod, head, epochs: 0 }
+        Self { windows: Windows::new(batch, head), page: Vec::new(), pod, head, epochs: 0 }
     }
 
     /// Accepts an event and reads it from the log, as the batcher does. Its data names it for good.
     async fn event(&mut self, i: u8) {
+        self.event_of_page(i);
+        self.push_page().await;
+    }
+
+    /// The same, up to where its window takes it.
+    fn event_of_page(&mut self, i: u8) {
         self.pod.accepted.lock().push(i);
         self.head.n += 1;
         let data = RawValue::from_string(format!(r#"{{"n":{}}}"#, self.pod.accepted_count())).unwrap();
@@ -140,8 +152,14 @@ impl World {
             origin: None,
         });
         self.pod.hub.applied(std::slice::from_ref(&entry));
-        let closed = self.windows.push(Instant::now(), entry);
-        self.leave(closed).await;
+        self.page.push(entry);
+    }
+
+    async fn push_page(&mut self) {
+        for entry in std::mem::take(&mut self.page) {
+            let closed = self.windows.push(Instant::now(), entry);
+            self.leave(closed).await;
+        }
     }
 
     /// Accepts an event that the log then loses.
@@ -156,11 +174,13 @@ impl World {
     }
 
     async fn expire(&mut self) {
+        self.push_page().await;
         let closed = std::iter::from_fn(|| self.windows.expire(Instant::now())).collect();
         self.leave(closed).await;
     }
 
     async fn flush(&mut self) {
+        self.push_page().await;
         let closed = self.windows.flush();
         self.leave(closed).await;
     }
@@ -192,7 +212,8 @@ impl World {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        10 => (0..PRODUCTS).prop_map(|product| Step::Event { product }),
+        8 => (0..PRODUCTS).prop_map(|product| Step::Event { product }),
+        4 => (0..PRODUCTS).prop_map(|product| Step::EventOfPage { product }),
         4 => (1..400_u64).prop_map(|ms| Step::Pause { ms }),
         6 => (1..4_usize).prop_map(|blocks| Step::Read { blocks }),
         2 => Just(Step::Cut),

@@ -102,6 +102,7 @@ async fn play(setup: Setup, steps: &[Step]) -> Vec<usize> {
     for step in steps {
         match *step {
             Step::Event { product } => world.event(product).await,
+            Step::EventOfPage { product } => world.event_of_page(product),
             Step::Pause { ms } => world.pause(ms).await,
             Step::Read { blocks } => {
                 for _ in 0..blocks {
