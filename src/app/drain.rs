@@ -11,6 +11,9 @@ use crate::{config::DrainConfig, net::Connections};
 /// How long the library may take to close what is left; with a client that reads nothing it takes for ever.
 const LIBRARY_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Between the last connection that is accepted and the first post that is refused: for requests on their way to here.
+const LAST_REQUESTS: Duration = Duration::from_millis(200);
+
 impl Running {
     /// Leaves: not ready any more, but serving; then no new connection, nothing taken in, the lease of the inputs handed
     /// over; then one connection after the other is closed, while what was accepted is still flushed to those who stay.
@@ -20,6 +23,7 @@ impl Running {
         self.health.drain();
         sleep(config.delay).await;
         self.stops.accept.cancel();
+        sleep(LAST_REQUESTS.min(config.delay)).await;
         self.hub.admit_no_more();
         self.gate.close().await;
         self.input_tasks.stop();

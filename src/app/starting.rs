@@ -1,4 +1,6 @@
 //! What is answered while a gateway waits for its log: that it lives, and that it is not ready. Takes nothing in.
+//!
+//! A start that is quick answers nothing here: who knocks meanwhile waits for the gateway itself, and is not refused.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +15,7 @@ use axum::{
     routing::get,
 };
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{AppError, requests::identify};
@@ -26,11 +28,16 @@ use crate::{
 /// When those who are sent away are to come again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// So long those who knock are left waiting, in the line that the kernel keeps: a gateway whose Redis is there needs some
+/// hundred milliseconds, and a proxy repeats no POST that was answered 503. Short of what a probe takes for a hang.
+const QUICK_START: Duration = Duration::from_secs(1);
+
 /// Those who may ask at a time.
 const CONNECTIONS_MAX: usize = 1_024;
 
-/// Answers on this port until it is dropped. `pod`: what this process is called.
+/// Answers on this port until it is dropped, but nothing during the first second. `pod`: what this process is called.
 pub async fn answer_while_starting(listener: TcpListener, pod: Arc<str>) -> Result<(), AppError> {
+    sleep(QUICK_START).await;
     let report = json!({"status": "degraded", "service": "websocket-gateway", "connections": 0,
         "rooms": {"totalRooms": 0, "totalSubscribers": 0}, "batching": {"pendingBatches": 0}});
     let router = Router::new()

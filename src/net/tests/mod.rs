@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tasks of a test end with it")]
 
 mod detached;
+mod serving;
 
 use std::{
     net::SocketAddr,

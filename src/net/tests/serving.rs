@@ -1,0 +1,44 @@
+//! A server that stops accepting, as those in line see it.
+
+use std::{
+    io::{self, Read},
+    net,
+};
+
+use axum::{Router, routing::get};
+use tokio::net::UnixStream;
+
+use super::*;
+
+#[tokio::test]
+async fn whoever_is_in_line_when_a_server_stops_accepting_is_served() {
+    // Goal: no reset for a post that was on its way. Method: the word to stop comes over a socket, connections with their
+    // requests right behind it, while the runtime's thread is held: so it learns of all at once, and of the end first.
+    let (listener, address) = listener();
+    let stops = Stops::default();
+    tokio::spawn(serve(listener, Router::new().route("/", get(async || "short")), stops.clone()));
+    let (word, mut told) = UnixStream::pair().unwrap();
+    let stopping = tokio::spawn(async move {
+        told.read_u8().await.unwrap();
+        stops.accept.cancel();
+    });
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(word.try_write(b"!").unwrap(), 1);
+    let ask = || {
+        let mut client = net::TcpStream::connect(address)?;
+        io::Write::write_all(&mut client, b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")?;
+        Ok::<_, io::Error>(client)
+    };
+    let clients: Vec<_> = (0..8).map(|_| ask().unwrap()).collect();
+
+    stopping.await.unwrap();
+    for mut client in clients {
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut text = String::new();
+            client.read_to_string(&mut text).map(|_| text)
+        });
+        assert!(within("reading", reading).await.unwrap().unwrap().ends_with("short"));
+    }
+    let late = net::TcpStream::connect(address).unwrap_err();
+    assert_eq!(late.kind(), io::ErrorKind::ConnectionRefused);
+}
