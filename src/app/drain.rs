@@ -11,7 +11,8 @@ use crate::{config::DrainConfig, net::Connections};
 /// How long the library may take to close what is left; with a client that reads nothing it takes for ever.
 const LIBRARY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Between the last connection that is accepted and the first post that is refused: for requests on their way to here.
+/// How long posts are taken after the last connection was accepted: it may still bring one. Who does not serve on at all
+/// (Ctrl-C) does not wait for that either.
 const LAST_REQUESTS: Duration = Duration::from_millis(200);
 
 impl Running {

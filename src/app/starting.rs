@@ -28,14 +28,15 @@ use crate::{
 /// When those who are sent away are to come again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// So long those who knock are left waiting, in the line that the kernel keeps: a gateway whose Redis is there needs some
-/// hundred milliseconds, and a proxy repeats no POST that was answered 503. Short of what a probe takes for a hang.
-const QUICK_START: Duration = Duration::from_secs(1);
+/// So long those who knock are left waiting, in the line that the kernel keeps: a gateway whose Redis is there, and whose
+/// log is short, needs some hundred milliseconds, and a proxy repeats no POST that was answered 503. Less than the second
+/// that a probe of Kubernetes waits for its answer.
+const QUICK_START: Duration = Duration::from_millis(800);
 
-/// Those who may ask at a time.
-const CONNECTIONS_MAX: usize = 1_024;
+/// Those who may ask at a time: the whole line, should the start take longer.
+const CONNECTIONS_MAX: usize = 4_096;
 
-/// Answers on this port until it is dropped, but nothing during the first second. `pod`: what this process is called.
+/// Answers on this port until it is dropped, but nothing during the first 800 ms. `pod`: what this process is called.
 pub async fn answer_while_starting(listener: TcpListener, pod: Arc<str>) -> Result<(), AppError> {
     sleep(QUICK_START).await;
     let report = json!({"status": "degraded", "service": "websocket-gateway", "connections": 0,

@@ -137,7 +137,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     })
 }
 
-/// The same socket twice, so that whoever knocks is answered before the gateway is there.
+/// The same socket twice, so that whoever knocks can be answered before the gateway is there.
 fn listen_twice(address: SocketAddr) -> Result<(TcpListener, TcpListener), String> {
     let listener = listen(address)?;
     let twice = || {

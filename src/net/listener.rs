@@ -1,13 +1,18 @@
 //! [`GuardedListener`]: accepts at a bounded pace, and wraps each stream. Serves nothing itself.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{self, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     time::Instant,
 };
 
-use super::{Connections, Guarded};
+use super::{Connections, Guarded, NoSeat};
 use crate::rate::{Rate, TokenBucket};
 
 /// A TCP listener whose streams are [`Guarded`].
@@ -53,6 +58,23 @@ impl GuardedListener {
         Self { listener, connections, pace: TokenBucket::new(PACE, Instant::now()) }
     }
 
+    /// Closes the socket, and lets in who waited in the kernel's line until then, at no pace: with the socket they would be
+    /// reset, together with what they sent. Not those for whom there is no seat.
+    pub async fn close(self) -> Vec<Guarded> {
+        let line = self.listener.into_std().map(|listener| in_line(&listener)).unwrap_or_default();
+        let mut last = Vec::with_capacity(line.len());
+        for (stream, peer) in line {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            let Ok(stream) = stream else { continue };
+            match admit(&self.connections, stream, peer).await {
+                Ok(guarded) => last.push(guarded),
+                Err(NoSeat::Full) => break,
+                Err(no_seat) => tracing::debug!(%no_seat, "a connection was not let in"),
+            }
+        }
+        last
+    }
+
     /// The next connection. Cancel safe, but for a connection that is just being let in.
     pub async fn accept(&mut self) -> Guarded {
         loop {
@@ -60,13 +82,8 @@ impl GuardedListener {
                 tokio::time::sleep(wait).await;
             }
             match self.listener.accept().await {
-                Ok((stream, peer)) => match self.connections.admit(peer).await {
-                    Ok(held) => {
-                        if let Err(error) = prepare(&stream) {
-                            tracing::debug!(%error, "a socket option was not set");
-                        }
-                        return Guarded::new(stream, held);
-                    }
+                Ok((stream, peer)) => match admit(&self.connections, stream, peer).await {
+                    Ok(guarded) => return guarded,
                     // Nothing is said: what a flood is told costs more than the flood.
                     Err(no_seat) => tracing::debug!(%no_seat, "a connection was not let in"),
                 },
@@ -78,6 +95,31 @@ impl GuardedListener {
             }
         }
     }
+}
+
+async fn admit(
+    connections: &Arc<Connections>,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Result<Guarded, NoSeat> {
+    let held = connections.admit(peer).await?;
+    if let Err(error) = prepare(&stream) {
+        tracing::debug!(%error, "a socket option was not set");
+    }
+    Ok(Guarded::new(stream, held))
+}
+
+/// All who wait in the kernel's line of a listener that does not block.
+fn in_line(listener: &net::TcpListener) -> Vec<(net::TcpStream, SocketAddr)> {
+    let mut line = Vec::new();
+    while line.len() < BACKLOG as usize {
+        match listener.accept() {
+            Ok(next) => line.push(next),
+            Err(error) if is_of_the_peer(&error) => {}
+            Err(_) => break,
+        }
+    }
+    line
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<()> {

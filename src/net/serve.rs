@@ -69,13 +69,13 @@ pub async fn serve(mut listener: GuardedListener, answers: impl Answers, stops: 
     let _dropped = stops.keep.clone().drop_guard();
     loop {
         tokio::select! {
-            // First who is in line already: with the socket closed they would be reset, with what they sent.
-            biased;
             stream = listener.accept() => tasks.spawn(serve_one(stream, answers.clone(), stops.keep.clone())),
             () = stops.accept.cancelled() => break,
         }
     }
-    drop(listener);
+    for stream in listener.close().await {
+        tasks.spawn(serve_one(stream, answers.clone(), stops.keep.clone()));
+    }
     tasks.stop();
     tasks.ended().await;
 }

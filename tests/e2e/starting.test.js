@@ -1,15 +1,20 @@
 // A gateway whose Redis is not there yet: it lives, it is not ready, and it says so on both of its ports.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { test } from 'node:test';
 
 import { RedisServer } from './chaos/redis.js';
 import { run } from './support/command.js';
 import { Gateway, freePort } from './support/gateway.js';
 import { request } from './support/http.js';
-import { until } from './support/wait.js';
+import { post, price } from './support/notify.js';
+import { pause, until, within } from './support/wait.js';
+
+/** So long nothing is answered (`app/starting.rs`), less what the first look at the port takes. */
+const QUICK_START_MS = 700;
 
 test('a gateway that waits for its Redis answers on both ports, by name, and is ready once that is there', async t => {
-  // Goal: nobody who asks a starting gateway hangs, and every refusal can be found again. Method: a port at which a Redis
+  // Goal: nobody who asks a starting gateway hangs for long, and every refusal can be found again. Method: a port at which a Redis
   // comes only later; a probe, a publisher and a scrape in between; the gateway on an address of its own.
   const redis = await RedisServer.start();
   await redis.kill9();
@@ -42,4 +47,28 @@ test('a gateway that waits for its Redis answers on both ports, by name, and is 
   await until(async () => (await request(own, '/health/ready')).status === 200, 'a gateway that is ready');
   assert.match((await request(admin, '/metrics')).text, /^shelfcast_health_state\{state="ready"\} 1$/m);
   assert.equal((await run(t, ['healthcheck'], env)).code, 0);
+});
+
+test('a post that meets a gateway in a quick start waits for it and is accepted', async t => {
+  // Goal: a deploy refuses no post. Method: a Redis that holds its breath for a moment while the gateway starts.
+  const redis = await RedisServer.start();
+  t.after(() => redis.kill9());
+  const gateway = new Gateway(await freePort(), { REDIS_URL: redis.url });
+  redis.stop();
+  gateway.start().catch(() => {});
+  t.after(() => gateway.kill());
+  const isOpen = () => new Promise(resolve => {
+    const socket = net.connect(gateway.port, '127.0.0.1', () => { socket.destroy(); resolve(true); }).once('error', () => resolve(false));
+  });
+  await until(isOpen, 'an open port');
+  const opened = performance.now();
+  let status = null;
+  const posted = post(gateway, price('p1', 1)).then(answer => { status = answer.status; });
+  await pause(100);
+  redis.resume();
+  await within(posted, 'the answer');
+  const tookMs = performance.now() - opened;
+  // A machine that stood still meanwhile made it a slow start.
+  if (tookMs < QUICK_START_MS) assert.equal(status, 202);
+  else assert.ok([202, 503].includes(status), `${status}`);
 });

@@ -286,6 +286,22 @@ async fn a_draining_gateway_takes_nothing_and_says_when_to_come_again() {
     refused(&app, answer, 503, "draining").await;
 }
 
+/// Goal: a post on the last connection that was accepted is not refused. Method: posts around the end of the delay.
+#[tokio::test(start_paused = true)]
+async fn posts_are_taken_for_a_moment_after_the_last_connection_was_accepted() {
+    let app = TestApp::start().await;
+    let delay = Duration::from_secs(5);
+    let posting = async {
+        sleep(delay + Duration::from_millis(150)).await;
+        let early = app.post(GOOD, &[]).await;
+        sleep(Duration::from_millis(100)).await;
+        (early, app.post(GOOD, &[]).await)
+    };
+    let ((early, late), ()) = tokio::join!(posting, app.drain_after(delay));
+    assert_eq!(early.status, 202);
+    assert_eq!((late.status.as_u16(), &late.json()["code"]), (503, &json!("draining")));
+}
+
 /// A body that comes when its time has come.
 struct LateBody(Option<Pin<Box<tokio::time::Sleep>>>);
 

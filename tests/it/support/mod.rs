@@ -3,7 +3,7 @@
 mod redis;
 mod stream;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -170,7 +170,11 @@ impl TestApp {
     }
 
     pub async fn drain(&self) {
-        self.running.drain(DrainConfig::AT_ONCE).await;
+        self.drain_after(Duration::ZERO).await;
+    }
+
+    pub async fn drain_after(&self, delay: Duration) {
+        self.running.drain(DrainConfig { delay, ..DrainConfig::AT_ONCE }).await;
     }
 }
 
