@@ -202,15 +202,25 @@ impl Load {
         self.publishers.post(&notify(&body));
     }
 
-    /// Publishers post one event after the other for a while, whoever listens. How many were accepted.
-    pub fn post_all(&mut self, requests: &[Vec<u8>], time: Duration) -> io::Result<u64> {
-        let (end, before) = (Instant::now() + time, self.publishers.accepted);
+    /// Publishers post one event after the other for a while, whoever listens: so many a second, or as fast as they are
+    /// answered. How many were accepted.
+    pub fn post_all(
+        &mut self,
+        requests: &[Vec<u8>],
+        per_sec: Option<usize>,
+        time: Duration,
+    ) -> io::Result<u64> {
+        let (start, before) = (Instant::now(), self.publishers.accepted);
         let mut next = requests.iter().cycle();
-        while Instant::now() < end {
-            while let (true, Some(request)) = (self.publishers.is_idle(), next.next()) {
-                self.publishers.post(request);
+        let mut sent = 0;
+        while start.elapsed() < time {
+            let due =
+                per_sec.map_or(u64::MAX, |per_sec| (start.elapsed().as_secs_f64() * per_sec as f64) as u64);
+            while sent < due && self.publishers.is_idle() {
+                next.next().into_iter().for_each(|request| self.publishers.post(request));
+                sent += 1;
             }
-            self.turn(Duration::from_millis(50))?;
+            self.turn(Duration::from_millis(1))?;
         }
         let deadline = Instant::now() + SETTLED_WITHIN;
         while !self.publishers.are_all_idle() && Instant::now() < deadline {

@@ -43,11 +43,13 @@ pub fn measure(
     match work {
         Work::Idle { transport, clients } => idle(&start(None)?, *transport, clients / size.divisor),
         Work::FanOut(work) => fan_out(&start(None)?, work, size, seed),
-        Work::Ingest { publishers, redis: false } => ingest(&start(None)?, *publishers, size, seed),
-        Work::Ingest { publishers, redis: true } => {
+        Work::Ingest { publishers, per_sec, redis: false } => {
+            ingest(&start(None)?, *publishers, *per_sec, size, seed)
+        }
+        Work::Ingest { publishers, per_sec, redis: true } => {
             let redis = Redis::start()?;
             if kind != Kind::Reference {
-                return ingest(&start(Some(&redis))?, *publishers, size, seed);
+                return ingest(&start(Some(&redis))?, *publishers, *per_sec, size, seed);
             }
             let events_per_sec = redis.append_for(size.measured)?;
             Ok(Figures { values: [(Figure::EventsPerSec, events_per_sec)].into(), ..Figures::default() })
@@ -64,19 +66,27 @@ pub fn measure(
 /// Different requests, so that the server meets every product.
 const REQUESTS: usize = 4_000;
 
-fn ingest(server: &Server, publishers: usize, size: Size, seed: u64) -> Result<Figures, LoadError> {
+fn ingest(
+    server: &Server,
+    publishers: usize,
+    per_sec: Option<usize>,
+    size: Size,
+    seed: u64,
+) -> Result<Figures, LoadError> {
     let mut load = Load::new(server, Transport::WebSocket, Purpose::Stay, 0)?;
     load.set_publishers(server, publishers)?;
     let (mut dice, zipf) = (Dice::new(seed), Zipf::new(PRODUCTS));
     let requests: Vec<_> =
         (1..=REQUESTS).map(|number| notify(&event(zipf.throw(&mut dice), number as u32))).collect();
-    load.post_all(&requests, size.warm_up)?;
+    load.post_all(&requests, per_sec, size.warm_up)?;
     let mark = Mark::now(server)?;
-    let accepted = load.post_all(&requests, size.measured)? as f64;
+    let accepted = load.post_all(&requests, per_sec, size.measured)? as f64;
     let passed = mark.passed(server)?;
     let mut figures = Figures { faults: load.faults(), ..Figures::default() };
     figures.values.insert(Figure::CpuUsPerEvent, passed.server.as_secs_f64() * 1e6 / accepted.max(1.0));
-    figures.values.insert(Figure::EventsPerSec, accepted / passed.time.as_secs_f64());
+    if per_sec.is_none() {
+        figures.values.insert(Figure::EventsPerSec, accepted / passed.time.as_secs_f64());
+    }
     add_cores(&mut figures, passed);
     Ok(figures)
 }

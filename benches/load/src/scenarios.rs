@@ -29,10 +29,12 @@ pub enum Work {
     },
     /// Events that reach clients.
     FanOut(FanOut),
-    /// Events that reach nobody, as many as the server takes.
+    /// Events that reach nobody.
     Ingest {
         /// Keep-alive connections with one request under way each.
         publishers: usize,
+        /// Events a second, one a request. Without a rate as many as the server takes.
+        per_sec: Option<usize>,
         /// Whether the log is in Redis. The reference is then a bare loop of appends.
         redis: bool,
     },
@@ -135,12 +137,17 @@ pub fn all() -> Vec<Scenario> {
         scenario(
             "ingest",
             "64 keep-alive publishers, one event a request, log in memory",
-            Work::Ingest { publishers: 64, redis: false },
+            Work::Ingest { publishers: 64, per_sec: None, redis: false },
+        ),
+        scenario(
+            "ingest-paced",
+            "64 keep-alive publishers, 10,000 events/s, one a request, log in memory",
+            Work::Ingest { publishers: 64, per_sec: Some(10_000), redis: false },
         ),
         scenario(
             "ingest-redis",
             "64 keep-alive publishers, one event a request, log in Redis (reference: a bare loop of pipelined EVALSHA)",
-            Work::Ingest { publishers: 64, redis: true },
+            Work::Ingest { publishers: 64, per_sec: None, redis: true },
         ),
         scenario(
             "churn",

@@ -26,13 +26,18 @@ use crate::wire::websocket;
 
 const LISTENER: Token = Token(usize::MAX);
 const BACKLOG: i32 = 4_096;
-/// Heartbeats of Engine.IO and SSE, of which the shorter serves both.
-const BEAT_EVERY: Duration = Duration::from_secs(15);
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// Beats between two pings of Engine.IO, for all at once. A run ends before the first one, at the other servers too.
+const WEBSOCKET_BEATS: u64 = 25;
+/// Beats between two heartbeats of a stream, evenly spread over streams, as the gateway's are: else a run would contain
+/// those of one server and none of the other's.
+const SSE_BEATS: u64 = 15;
 
 /// Serves on 127.0.0.1 until the process is ended.
 pub fn serve(port: u16) -> io::Result<()> {
     let mut server = Server::new(port)?;
     let (mut events, mut next_beat) = (Events::with_capacity(1_024), Instant::now() + BEAT_EVERY);
+    let mut beats = 0;
     loop {
         let until = server.batches.next_deadline().map_or(next_beat, |deadline| deadline.min(next_beat));
         match server.poll.poll(&mut events, Some(until.saturating_duration_since(Instant::now()))) {
@@ -50,7 +55,8 @@ pub fn serve(port: u16) -> io::Result<()> {
             server.deliver(room, &frames);
         }
         if now >= next_beat {
-            server.beat();
+            beats += 1;
+            server.beat(beats);
             next_beat += BEAT_EVERY;
         }
     }
@@ -240,13 +246,14 @@ impl Server {
         }
     }
 
-    fn beat(&mut self) {
+    fn beat(&mut self, beats: u64) {
         let (ping, block) = (websocket::from_server("2").into(), self.batches.sse_beat().into());
-        for connection in self.connections.iter_mut().flatten() {
+        for (turn, connection) in (beats..).zip(&mut self.connections) {
+            let Some(connection) = connection else { continue };
             match connection.speaks {
-                Speaks::WebSocket => connection.send(&ping),
-                Speaks::Sse => connection.send(&block),
-                Speaks::Http => {}
+                Speaks::WebSocket if beats.is_multiple_of(WEBSOCKET_BEATS) => connection.send(&ping),
+                Speaks::Sse if turn.is_multiple_of(SSE_BEATS) => connection.send(&block),
+                Speaks::WebSocket | Speaks::Sse | Speaks::Http => {}
             }
         }
     }
