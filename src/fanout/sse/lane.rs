@@ -60,11 +60,13 @@ impl Carrier {
 }
 
 /// One stream.
+// In this order: what each delivery looks at lies together.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct StreamLane {
-    announced: bool,
+    out: Mutex<Out>,
     carrier: Carrier,
-    out: Arc<Mutex<Out>>,
+    announced: bool,
     /// Goes with the lane and not with the answer: of a stream that is stuck among others on one connection, the body stays
     /// until the other end lets go of it.
     _seat: Option<Seat>,
@@ -72,7 +74,7 @@ pub(super) struct StreamLane {
 
 /// What was said, and where it goes. One lock, so that ids leave in the order they are compared.
 #[derive(Debug)]
-pub(super) struct Out {
+struct Out {
     way: Way,
     /// The newest id told. A beat is made beside the deliveries and may bring an older one.
     told: Option<Position>,
@@ -97,7 +99,7 @@ const OPENING_BYTES_MAX: usize = 256 * 1024;
 /// The other half of a stream: what its answer goes by.
 pub(super) enum Answer {
     /// What to say behind its head.
-    Own(Arc<Mutex<Out>>),
+    Own(Arc<StreamLane>),
     /// What to read its body from.
     Http(mpsc::Receiver<Bytes>),
 }
@@ -110,21 +112,19 @@ impl StreamLane {
         first: Bytes,
         announced: bool,
         seat: Option<Seat>,
-    ) -> (Self, Answer) {
-        let out = |way| Arc::new(Mutex::new(Out { way, told: None }));
-        let (out, answer) = match &carrier {
-            Carrier::Own(_) => {
-                let out = out(Way::Opening(Vec::new()));
-                (Arc::clone(&out), Answer::Own(out))
-            }
+    ) -> (Arc<Self>, Answer) {
+        let (way, body) = match &carrier {
+            Carrier::Own(_) => (Way::Opening(Vec::new()), None),
             Carrier::Http(_) => {
                 let (queue, blocks) = mpsc::channel(queue_max);
-                (out(Way::Body(queue)), Answer::Http(blocks))
+                (Way::Body(queue), Some(blocks))
             }
         };
-        let lane = Self { announced, carrier, out, _seat: seat };
+        let out = Mutex::new(Out { way, told: None });
+        let lane = Arc::new(Self { out, carrier, announced, _seat: seat });
         // There is room: nothing was said yet.
         let _sent = lane.send(first, Instant::now());
+        let answer = body.map_or_else(|| Answer::Own(Arc::clone(&lane)), Answer::Http);
         (lane, answer)
     }
 
@@ -264,9 +264,9 @@ impl Answer {
     pub(super) fn into_response(self, end: EndOfStream, response: impl FnOnce(Body) -> Response) -> Response {
         match self {
             Self::Http(blocks) => response(Body::new(StreamBody { blocks, _end: end })),
-            Self::Own(out) => {
+            Self::Own(lane) => {
                 let mut response = response(Body::empty());
-                response.extensions_mut().insert(Detach::new(Arc::new(OwnStream { out, _end: end })));
+                response.extensions_mut().insert(Detach::new(Arc::new(OwnStream { lane, _end: end })));
                 response
             }
         }
@@ -275,13 +275,13 @@ impl Answer {
 
 /// A stream on a connection of its own.
 struct OwnStream {
-    out: Arc<Mutex<Out>>,
+    lane: Arc<StreamLane>,
     _end: EndOfStream,
 }
 
 impl Endless for OwnStream {
     fn begin(&self, head: Vec<u8>, connection: &Connection) {
-        let mut out = self.out.lock();
+        let mut out = self.lane.out.lock();
         if let Way::Opening(chunks) = &out.way {
             // In one: nothing waits yet, so it is taken whole, however much it is.
             let mut first = head;
@@ -295,7 +295,7 @@ impl Endless for OwnStream {
 impl Drop for OwnStream {
     fn drop(&mut self) {
         // A delivery that is under way finds it here; behind the last chunk there must be nothing.
-        self.out.lock().way = Way::Over;
+        self.lane.out.lock().way = Way::Over;
     }
 }
 
