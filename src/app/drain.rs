@@ -11,6 +11,10 @@ use crate::{config::DrainConfig, net::Connections};
 /// How long the library may take to close what is left; with a client that reads nothing it takes for ever.
 const LIBRARY_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// How long inputs and log may take to end. With a Redis that stands still they take for ever, and clients are to leave one
+/// after the other all the same.
+const HANDOVER_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long posts are taken after the last connection was accepted: it may still bring one. Who does not serve on at all
 /// (Ctrl-C) does not wait for that either.
 const LAST_REQUESTS: Duration = Duration::from_millis(200);
@@ -27,11 +31,8 @@ impl Running {
         sleep(LAST_REQUESTS.min(config.delay)).await;
         self.hub.admit_no_more();
         self.gate.close().await;
-        self.input_tasks.stop();
-        self.input_tasks.ended().await;
-        // What was answered 202 just now may not have been read yet.
-        if let Ok(head) = self.gate.head().await {
-            self.hub.index().wait_applied(head.position).await;
+        if timeout(HANDOVER_TIMEOUT, self.hand_over()).await.is_err() {
+            tracing::warn!("the inputs were not handed over in time; clients resume from what they saw");
         }
         self.hub.drain(config.spread, config.flush).await;
         self.stops.keep.cancel();
@@ -39,6 +40,15 @@ impl Running {
         self.tasks.ended().await;
         if timeout(LIBRARY_TIMEOUT, self.io.close()).await.is_err() {
             tracing::debug!("some sockets did not close by themselves");
+        }
+    }
+
+    /// Ends the inputs, and waits for what was answered 202 just now: it may not have been read yet.
+    async fn hand_over(&self) {
+        self.input_tasks.stop();
+        self.input_tasks.ended().await;
+        if let Ok(head) = self.gate.head().await {
+            self.hub.index().wait_applied(head.position).await;
         }
     }
 }

@@ -33,12 +33,24 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// that a probe of Kubernetes waits for its answer.
 const QUICK_START: Duration = Duration::from_millis(800);
 
+/// For answers that are on their way when the gateway is there.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 /// Those who may ask at a time: the whole line, should the start take longer.
 const CONNECTIONS_MAX: usize = 4_096;
 
-/// Answers on this port until it is dropped, but nothing during the first 800 ms. `pod`: what this process is called.
-pub async fn answer_while_starting(listener: TcpListener, pod: Arc<str>) -> Result<(), AppError> {
-    sleep(QUICK_START).await;
+/// Answers on this port until `started`, but nothing during the first 800 ms. `pod`: what this process is called.
+/// `connections_max`: no more may be open.
+pub async fn answer_while_starting(
+    listener: TcpListener,
+    pod: Arc<str>,
+    connections_max: usize,
+    started: CancellationToken,
+) -> Result<(), AppError> {
+    tokio::select! {
+        () = sleep(QUICK_START) => {}
+        () = started.cancelled() => return Ok(()),
+    }
     let report = json!({"status": "degraded", "service": "websocket-gateway", "connections": 0,
         "rooms": {"totalRooms": 0, "totalSubscribers": 0}, "batching": {"pendingBatches": 0}});
     let router = Router::new()
@@ -50,11 +62,14 @@ pub async fn answer_while_starting(listener: TcpListener, pod: Arc<str>) -> Resu
         .layer(from_fn_with_state(pod, identify));
     // Nobody will see these figures: those of the gateway begin when it is there.
     let metrics = Arc::new(Metrics::new()?);
-    let seats = Seats::new(CONNECTIONS_MAX, None);
+    let seats = Seats::new(CONNECTIONS_MAX.min(connections_max), None);
     let connections = Connections::new(seats, Arc::new(Some), Deadlines::default(), metrics);
     let watching = Arc::clone(&connections).watch(CancellationToken::new());
-    let serving = serve(GuardedListener::new(listener, connections), router, Stops::default());
-    tokio::select! { () = serving => {}, () = watching => {} }
+    let serving = serve(GuardedListener::new(listener, Arc::clone(&connections)), router, Stops::default());
+    tokio::select! { () = serving => {}, () = watching => {}, () = started.cancelled() => {} }
+    // Nobody looks any more whether those who only began to ask go on, and the gateway does not know of them.
+    sleep(LAST_ANSWERS).await;
+    connections.cut_all();
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{EXIT_USAGE, fail, say};
 #[cfg(feature = "otel")]
@@ -15,6 +16,7 @@ use crate::{
     app::{App, answer_while_starting},
     config::{Config, DrainConfig, Values},
     net,
+    tasks::Tasks,
     telemetry::{init_logs, watch_panics},
 };
 
@@ -61,19 +63,21 @@ async fn serve(config: &Config) -> Result<(), String> {
     let (listener, meanwhile) = listen_twice(config.listen)?;
     let (admin, admin_meanwhile) = config.admin.map(listen_twice).transpose()?.unzip();
     let mut signals = Signals::watch()?;
-    let answer = |listener| answer_while_starting(listener, Arc::clone(&config.pod));
-    let admin_answers = async {
-        match admin_meanwhile {
-            Some(listener) => answer(listener).await,
-            None => std::future::pending().await,
-        }
-    };
+    let (answers, started) = (Tasks::new(), CancellationToken::new());
+    for listener in [Some(meanwhile), admin_meanwhile].into_iter().flatten() {
+        let (pod, files) = (Arc::clone(&config.pod), config.connections.tcp_max);
+        let answering = answer_while_starting(listener, pod, files, started.clone());
+        answers.spawn(async {
+            if let Err(error) = answering.await {
+                tracing::error!(%error, "nothing is answered until the gateway is there");
+            }
+        });
+    }
     let app = tokio::select! {
         app = App::build(config) => app.map_err(|error| error.to_string())?,
-        ended = answer(meanwhile) => return ended.map_err(|error| error.to_string()),
-        ended = admin_answers => return ended.map_err(|error| error.to_string()),
         _ = signals.next() => return Ok(()),
     };
+    started.cancel();
     greet(config, listener.local_addr().unwrap_or(config.listen));
 
     let (leave, left) = oneshot::channel();

@@ -59,20 +59,19 @@ impl GuardedListener {
     }
 
     /// Closes the socket, and lets in who waited in the kernel's line until then, at no pace: with the socket they would be
-    /// reset, together with what they sent. Not those for whom there is no seat.
-    pub async fn close(self) -> Vec<Guarded> {
+    /// reset, together with what they sent. Not those for whom there is no seat. `take` is to serve each at once: only a
+    /// connection that is served makes room.
+    pub async fn close(self, take: impl Fn(Guarded)) {
         let line = self.listener.into_std().map(|listener| in_line(&listener)).unwrap_or_default();
-        let mut last = Vec::with_capacity(line.len());
         for (stream, peer) in line {
             let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
             let Ok(stream) = stream else { continue };
             match admit(&self.connections, stream, peer).await {
-                Ok(guarded) => last.push(guarded),
+                Ok(guarded) => take(guarded),
                 Err(NoSeat::Full) => break,
                 Err(no_seat) => tracing::debug!(%no_seat, "a connection was not let in"),
             }
         }
-        last
     }
 
     /// The next connection. Cancel safe, but for a connection that is just being let in.

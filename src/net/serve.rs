@@ -67,15 +67,14 @@ impl Answers for Router {
 pub async fn serve(mut listener: GuardedListener, answers: impl Answers, stops: Stops) {
     let tasks = Tasks::new();
     let _dropped = stops.keep.clone().drop_guard();
+    let take = |stream| tasks.spawn(serve_one(stream, answers.clone(), stops.keep.clone()));
     loop {
         tokio::select! {
-            stream = listener.accept() => tasks.spawn(serve_one(stream, answers.clone(), stops.keep.clone())),
+            stream = listener.accept() => take(stream),
             () = stops.accept.cancelled() => break,
         }
     }
-    for stream in listener.close().await {
-        tasks.spawn(serve_one(stream, answers.clone(), stops.keep.clone()));
-    }
+    listener.close(take).await;
     tasks.stop();
     tasks.ended().await;
 }

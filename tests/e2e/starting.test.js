@@ -8,6 +8,7 @@ import { run } from './support/command.js';
 import { Gateway, freePort } from './support/gateway.js';
 import { request } from './support/http.js';
 import { post, price } from './support/notify.js';
+import { Raw } from './support/raw.js';
 import { pause, until, within } from './support/wait.js';
 
 /** So long nothing is answered (`app/starting.rs`), less what the first look at the port takes. */
@@ -71,4 +72,20 @@ test('a post that meets a gateway in a quick start waits for it and is accepted'
   // A machine that stood still meanwhile made it a slow start.
   if (tookMs < QUICK_START_MS) assert.equal(status, 202);
   else assert.ok([202, 503].includes(status), `${status}`);
+});
+
+test('who only began to ask while it started does not stay', async t => {
+  // Goal: a start leaves nothing behind that nobody looks after. Method: half requests before its Redis is there.
+  const redis = await RedisServer.start();
+  await redis.kill9();
+  t.after(() => redis.kill9());
+  const gateway = new Gateway(await freePort(), { REDIS_URL: redis.url });
+  gateway.start().catch(() => {});
+  t.after(() => gateway.kill());
+  await until(() => request(gateway, '/health/live').then(({ status }) => status === 200, () => false), 'a gateway that lives');
+  const half = ['G', 'GET /health HT', 'POST /api/notify HTTP/1.1\r\nHost: x\r\n'].map(text => new Raw(t, gateway).write(text));
+  await pause(200);
+  await redis.start();
+  await until(async () => (await request(gateway, '/health/ready')).status === 200, 'a gateway that is ready');
+  for (const { closed } of half) await within(closed, 'the end of a half request', 8_000);
 });

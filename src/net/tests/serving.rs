@@ -12,8 +12,9 @@ use super::*;
 
 #[tokio::test]
 async fn whoever_is_in_line_when_a_server_stops_accepting_is_served() {
-    // Goal: no reset for a post that was on its way. Method: the word to stop comes over a socket, connections with their
-    // requests right behind it, while the runtime's thread is held: so it learns of all at once, and of the end first.
+    // Goal: no reset for a post that was on its way, not even behind more half requests than there are seats. Method: the word
+    // to stop comes over a socket, connections right behind it, while the runtime's thread is held: so it learns of all at
+    // once, and of the end first.
     let (listener, address) = listener();
     let stops = Stops::default();
     let serving =
@@ -25,12 +26,13 @@ async fn whoever_is_in_line_when_a_server_stops_accepting_is_served() {
     });
     sleep(Duration::from_millis(1)).await;
     assert_eq!(word.try_write(b"!").unwrap(), 1);
-    let ask = || {
+    let say = |text: &[u8]| {
         let mut client = net::TcpStream::connect(address)?;
-        io::Write::write_all(&mut client, b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")?;
+        io::Write::write_all(&mut client, text)?;
         Ok::<_, io::Error>(client)
     };
-    let clients: Vec<_> = (0..8).map(|_| ask().unwrap()).collect();
+    let half: Vec<_> = (0..12).map(|_| say(b"GET / HT").unwrap()).collect();
+    let clients: Vec<_> = (0..8).map(|_| say(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n").unwrap()).collect();
 
     stopping.await.unwrap();
     for mut client in clients {
@@ -40,5 +42,6 @@ async fn whoever_is_in_line_when_a_server_stops_accepting_is_served() {
         });
         assert!(within("reading", reading).await.unwrap().unwrap().ends_with("short"));
     }
+    drop(half);
     within("the end", serving).await.unwrap();
 }
