@@ -14,7 +14,6 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     process::{Command, ExitCode},
-    sync::Arc,
     time::Duration,
 };
 
@@ -125,7 +124,7 @@ fn window_deliver(members: u64) -> Box<dyn FnMut()> {
     const EVENTS_EACH: u64 = 3;
     let (hub, runtime) = (hub(None), runtime());
     for _ in 0..members {
-        let subscriber = hub.connect(Arc::new(Sink), true, None);
+        let subscriber = hub.connect(Box::new(Sink), true, None);
         hub.join(&subscriber, &product(1), None, IfAhead::Wait).unwrap();
     }
     let window = Duration::from_millis(300);

@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{hint::black_box, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{hint::black_box, num::NonZeroU32, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -140,7 +140,7 @@ fn delivering(c: &mut Criterion) {
         for members in [0_u64, 1, 100, 1_000, 10_000] {
             let hub = hub(budget);
             for _ in 0..members {
-                let subscriber = hub.connect(Arc::new(Sink), true, None);
+                let subscriber = hub.connect(Box::new(Sink), true, None);
                 hub.join(&subscriber, &product(1), None, IfAhead::Wait).unwrap();
             }
             let mut n = 0;

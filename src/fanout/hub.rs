@@ -148,7 +148,7 @@ impl Hub {
     /// Takes a new connection; at `expires_at` it has to end.
     pub fn connect(
         &self,
-        lane: Arc<dyn Lane>,
+        lane: Box<dyn Lane>,
         announced: bool,
         expires_at: Option<Instant>,
     ) -> Arc<Subscriber> {

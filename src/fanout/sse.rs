@@ -135,7 +135,7 @@ pub(super) async fn open(
     let own = if let Since::Cursor(at) = since { Some(at) } else { None };
     let first = opening_chunk(rand::random_range(RETRY_MS), own);
     let (lane, answer) = StreamLane::new(carrier, hub.queue_max(), first, announced, seat);
-    let subscriber = hub.connect(lane, announced, visitor.expires_at());
+    let subscriber = hub.connect(Box::new(lane), announced, visitor.expires_at());
     subscriber.opening();
     let end = EndOfStream { hub: Arc::clone(&hub), id: subscriber.id() };
     join_all(&hub, &subscriber, &products, since);

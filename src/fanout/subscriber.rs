@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use parking_lot::Mutex;
@@ -30,7 +27,7 @@ pub struct SubscriberId(pub(super) u64);
 pub struct Subscriber {
     /// Whether a position may be told to it; follows `standing`, for those who only look.
     complete: AtomicBool,
-    pub(super) lane: Arc<dyn Lane>,
+    pub(super) lane: Box<dyn Lane>,
     pub(super) id: SubscriberId,
     /// It knows `resync_required`; a plain one gets empty batches in its place.
     pub(super) announced: bool,
@@ -93,7 +90,7 @@ impl Subscriber {
         id: SubscriberId,
         announced: bool,
         expires_at: Option<Instant>,
-        lane: Arc<dyn Lane>,
+        lane: Box<dyn Lane>,
         covered: Position,
     ) -> Self {
         let membership = Membership { open: true, products: HashSet::new(), last_beat: covered };

@@ -200,7 +200,7 @@ impl Session {
     fn subscriber(&self, socket: &SocketRef) -> SubscriberId {
         *self.subscriber.get_or_init(|| {
             let lane = SocketLane::new(socket.clone(), Arc::clone(&self.link), Arc::clone(&self.greeted));
-            self.hub.connect(Arc::new(lane), self.announced, self.visitor.expires_at()).id()
+            self.hub.connect(Box::new(lane), self.announced, self.visitor.expires_at()).id()
         })
     }
 

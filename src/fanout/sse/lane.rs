@@ -60,13 +60,11 @@ impl Carrier {
 }
 
 /// One stream.
-// In this order: what each delivery looks at lies together.
 #[derive(Debug)]
-#[repr(C)]
 pub(super) struct StreamLane {
-    out: Mutex<Out>,
-    carrier: Carrier,
     announced: bool,
+    carrier: Carrier,
+    out: Arc<Mutex<Out>>,
     /// Goes with the lane and not with the answer: of a stream that is stuck among others on one connection, the body stays
     /// until the other end lets go of it.
     _seat: Option<Seat>,
@@ -74,7 +72,7 @@ pub(super) struct StreamLane {
 
 /// What was said, and where it goes. One lock, so that ids leave in the order they are compared.
 #[derive(Debug)]
-struct Out {
+pub(super) struct Out {
     way: Way,
     /// The newest id told. A beat is made beside the deliveries and may bring an older one.
     told: Option<Position>,
@@ -99,7 +97,7 @@ const OPENING_BYTES_MAX: usize = 256 * 1024;
 /// The other half of a stream: what its answer goes by.
 pub(super) enum Answer {
     /// What to say behind its head.
-    Own(Arc<StreamLane>),
+    Own(Arc<Mutex<Out>>),
     /// What to read its body from.
     Http(mpsc::Receiver<Bytes>),
 }
@@ -112,19 +110,21 @@ impl StreamLane {
         first: Bytes,
         announced: bool,
         seat: Option<Seat>,
-    ) -> (Arc<Self>, Answer) {
-        let (way, body) = match &carrier {
-            Carrier::Own(_) => (Way::Opening(Vec::new()), None),
+    ) -> (Self, Answer) {
+        let out = |way| Arc::new(Mutex::new(Out { way, told: None }));
+        let (out, answer) = match &carrier {
+            Carrier::Own(_) => {
+                let out = out(Way::Opening(Vec::new()));
+                (Arc::clone(&out), Answer::Own(out))
+            }
             Carrier::Http(_) => {
                 let (queue, blocks) = mpsc::channel(queue_max);
-                (Way::Body(queue), Some(blocks))
+                (out(Way::Body(queue)), Answer::Http(blocks))
             }
         };
-        let out = Mutex::new(Out { way, told: None });
-        let lane = Arc::new(Self { out, carrier, announced, _seat: seat });
+        let lane = Self { announced, carrier, out, _seat: seat };
         // There is room: nothing was said yet.
         let _sent = lane.send(first, Instant::now());
-        let answer = body.map_or_else(|| Answer::Own(Arc::clone(&lane)), Answer::Http);
         (lane, answer)
     }
 
@@ -264,9 +264,9 @@ impl Answer {
     pub(super) fn into_response(self, end: EndOfStream, response: impl FnOnce(Body) -> Response) -> Response {
         match self {
             Self::Http(blocks) => response(Body::new(StreamBody { blocks, _end: end })),
-            Self::Own(lane) => {
+            Self::Own(out) => {
                 let mut response = response(Body::empty());
-                response.extensions_mut().insert(Detach::new(Arc::new(OwnStream { lane, _end: end })));
+                response.extensions_mut().insert(Detach::new(Arc::new(OwnStream { out, _end: end })));
                 response
             }
         }
@@ -275,13 +275,13 @@ impl Answer {
 
 /// A stream on a connection of its own.
 struct OwnStream {
-    lane: Arc<StreamLane>,
+    out: Arc<Mutex<Out>>,
     _end: EndOfStream,
 }
 
 impl Endless for OwnStream {
     fn begin(&self, head: Vec<u8>, connection: &Connection) {
-        let mut out = self.lane.out.lock();
+        let mut out = self.out.lock();
         if let Way::Opening(chunks) = &out.way {
             // In one: nothing waits yet, so it is taken whole, however much it is.
             let mut first = head;
@@ -295,7 +295,7 @@ impl Endless for OwnStream {
 impl Drop for OwnStream {
     fn drop(&mut self) {
         // A delivery that is under way finds it here; behind the last chunk there must be nothing.
-        self.lane.out.lock().way = Way::Over;
+        self.out.lock().way = Way::Over;
     }
 }
 

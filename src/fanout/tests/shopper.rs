@@ -108,7 +108,7 @@ impl Shopper {
             return;
         }
         let wire = Wire::new(queue_max);
-        let subscriber = pod.hub.connect(Arc::new(wire.clone()), self.announced, None);
+        let subscriber = pod.hub.connect(Box::new(wire.clone()), self.announced, None);
         self.newest.clear();
         let first = self.positions.is_empty();
         // As `join_products` does: no beat between the joins.

@@ -21,7 +21,7 @@ fn viewers(world: &World, count: usize, product: &ProductId) -> Vec<Client> {
 
 fn viewer(world: &World, product: &ProductId, queue_max: usize, announced: bool) -> Client {
     let wire = Wire::new(queue_max);
-    let subscriber = world.pod.hub.connect(Arc::new(wire.clone()), announced, None);
+    let subscriber = world.pod.hub.connect(Box::new(wire.clone()), announced, None);
     world.pod.hub.join(&subscriber, product, None, IfAhead::GiveUp).unwrap();
     (wire, subscriber)
 }

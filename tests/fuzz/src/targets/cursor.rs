@@ -91,7 +91,7 @@ fn expected(answer: &Answer) -> Outcome {
 
 fn outcome(hub: &Hub, id: &ProductId, since: Since) -> Outcome {
     let frames = Arc::new(AtomicUsize::new(0));
-    let client = hub.connect(Arc::new(Counting(Arc::clone(&frames))), true, None);
+    let client = hub.connect(Box::new(Counting(Arc::clone(&frames))), true, None);
     let outcome = hub.join(&client, id, Some(since), IfAhead::GiveUp).expect("one product is not too many");
     hub.disconnect(client.id());
     assert_eq!(

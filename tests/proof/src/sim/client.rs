@@ -164,7 +164,7 @@ impl Client {
             }
         });
         let Some(conn) = conn else { return };
-        let subscriber = pod.hub.connect(Arc::new(WireLane(Arc::clone(wire))), self.habits.announced, None);
+        let subscriber = pod.hub.connect(Box::new(WireLane(Arc::clone(wire))), self.habits.announced, None);
         let session = Session {
             hub: Arc::clone(&pod.hub),
             subscriber,
