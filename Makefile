@@ -60,7 +60,7 @@ LOAD ?=
 bench-load:
 	@echo 'bench: building the gateway and the load benchmark for release (cargo build --release)'
 	@cargo build --release --quiet --package shelfcast --package shelfcast-load
-	@echo 'bench: what a delivery, a connection and an event cost, beside two other servers (shelfcast-load, 15 minutes)'
+	@echo 'bench: what a delivery, a connection and an event cost, beside two other servers (shelfcast-load, 20 minutes)'
 	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
 	"$$target/release/shelfcast-load" run --markdown "$$target/load.md" --svg "$$target/load.svg" $(LOAD)
 
@@ -147,7 +147,7 @@ test-cost:
 test-load:
 	@echo 'test: building the gateway (cargo test --workspace --no-run)'
 	@cargo test --workspace --no-run --quiet
-	@echo 'test: every scenario of the load benchmark with a few clients (shelfcast-load run --quick, half a minute)'
+	@echo 'test: every scenario of the load benchmark with a few clients (shelfcast-load run --quick, a minute)'
 	@target=$$(cargo metadata --no-deps --format-version 1 | node -p 'JSON.parse(fs.readFileSync(0)).target_directory') && \
 	cargo run --quiet --package shelfcast-load -- run --quick --shelfcast "$$target/debug/shelfcast" >"$$target/load-quick.md"
 
