@@ -18,7 +18,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use axum::Router;
 use metrics_exporter_prometheus::BuildError;
 use socketioxide::SocketIo;
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 pub use self::starting::answer_while_starting;
@@ -318,8 +321,10 @@ impl Running {
 async fn connect(redis: &RedisSettings) -> Result<RedisStore, AppError> {
     const RETRY: Duration = Duration::from_millis(500);
     const TELL_AFTER: Duration = Duration::from_secs(2);
+    const TELL_AGAIN: Duration = Duration::from_secs(30);
     let store = RedisStore::new(&redis.connection, redis.log)?;
-    let mut told = None;
+    let servers = redis.connection.servers();
+    let mut told: Option<(String, Instant)> = None;
     loop {
         if let Ok(Ok(fit)) = timeout(TELL_AFTER, store.check()).await {
             if let Some(doubt) = fit? {
@@ -328,9 +333,9 @@ async fn connect(redis: &RedisSettings) -> Result<RedisStore, AppError> {
             return Ok(store);
         }
         let reason = store.last_error().unwrap_or_else(|| "no answer".to_owned());
-        if told.as_ref() != Some(&reason) {
-            tracing::warn!(reason, "waiting for Redis");
-            told = Some(reason);
+        if !told.as_ref().is_some_and(|(same, at)| *same == reason && at.elapsed() < TELL_AGAIN) {
+            tracing::warn!(reason, servers, "waiting for Redis");
+            told = Some((reason, Instant::now()));
         }
         tokio::time::sleep(RETRY).await;
     }

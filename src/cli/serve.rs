@@ -23,7 +23,10 @@ use crate::{
 /// Checks the settings.
 pub(super) fn check(values: &Values) -> ExitCode {
     match Config::read(values) {
-        Ok(_) => {
+        Ok(config) => {
+            if let Some(doubt) = doubt(&config) {
+                fail(0, doubt);
+            }
             say("the settings are good");
             ExitCode::SUCCESS
         }
@@ -177,6 +180,15 @@ enum Told {
     Interrupt,
 }
 
+/// What can be meant, and most likely is not.
+fn doubt(config: &Config) -> Option<&'static str> {
+    let strict = !config.origins.allow_localhost;
+    let local = || config.origins.allowed.iter().any(|origin| origin.contains("://localhost"));
+    (strict && local()).then_some(
+        "FRONTEND_URL names localhost, as it does when it is not set: pages of the shop are refused until it, or ALLOWED_ORIGINS, is set",
+    )
+}
+
 fn greet(config: &Config, address: SocketAddr) {
     let shown = if address.ip().is_unspecified() {
         format!("localhost:{}", address.port())
@@ -190,11 +202,8 @@ fn greet(config: &Config, address: SocketAddr) {
     if config.console {
         tracing::info!("console: http://{shown}/");
     }
-    let strict = !config.origins.allow_localhost;
-    if strict && config.origins.allowed.iter().any(|origin| origin.contains("://localhost")) {
-        tracing::warn!(
-            "FRONTEND_URL names localhost: pages of the shop are refused until it, or ALLOWED_ORIGINS, is set"
-        );
+    if let Some(doubt) = doubt(config) {
+        tracing::warn!("{doubt}");
     }
     if let Some(key) = &config.generated_key {
         // Shown once, on purpose, and only when it was made up here: nobody could use the gateway otherwise.

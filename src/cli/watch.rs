@@ -15,11 +15,17 @@ use crate::model::ProductId;
 enum End {
     /// It will not get better.
     Refused(String),
-    /// Try again from the last position.
+    /// Try again from the last position: there was a stream.
     Cut(String),
+    /// Try again later: there was one before, and now nobody is there to give the next.
+    Away(String),
     /// Nobody reads our output any more.
     Done,
 }
+
+/// How long after a cut it tries again; twice as long after each try that brought no stream.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(16);
 
 /// Prints until it is interrupted. Comes back by itself after a cut, from where it was.
 pub(super) fn run(remote: &Remote, matches: &ArgMatches) -> ExitCode {
@@ -32,16 +38,22 @@ pub(super) fn run(remote: &Remote, matches: &ArgMatches) -> ExitCode {
     }
     let products = ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(",");
     let url = format!("{}/api/events?features=resync&products={products}", remote.url);
-    let mut last_id = None;
+    let (mut last_id, mut pause) = (None, PAUSE);
     loop {
-        match follow(&url, &mut last_id) {
+        let why = match follow(&url, &mut last_id) {
             End::Done => return ExitCode::SUCCESS,
             End::Refused(why) => return fail(1, &why),
             End::Cut(why) => {
-                fail(1, &format!("{why}; coming back"));
-                std::thread::sleep(Duration::from_secs(1));
+                pause = PAUSE;
+                why
             }
-        }
+            End::Away(why) => {
+                pause = (pause * 2).min(PAUSE_MAX);
+                why
+            }
+        };
+        fail(1, &format!("{why}; coming back in {} s", pause.as_secs()));
+        std::thread::sleep(pause);
     }
 }
 
@@ -53,12 +65,16 @@ fn follow(url: &str, last_id: &mut Option<String>) -> End {
     }
     let mut response = match request.call() {
         Ok(response) => response,
-        Err(error) if last_id.is_some() => return End::Cut(error.to_string()),
+        Err(error) if last_id.is_some() => return End::Away(error.to_string()),
         Err(error) => return End::Refused(format!("{url}: {error}")),
     };
-    if response.status() != 200 {
+    let status = response.status();
+    if status != 200 {
         let problem = response.body_mut().read_to_string().unwrap_or_default();
-        return End::Refused(format!("{url}: {} {problem}", response.status()));
+        let why = format!("{url}: {status} {problem}");
+        // A gateway that starts, leaves or is full says so with these, and so does a proxy without one.
+        let later = status == 429 || status.is_server_error();
+        return if later && last_id.is_some() { End::Away(why) } else { End::Refused(why) };
     }
     let mut event = String::new();
     for line in BufReader::new(response.body_mut().as_reader()).lines() {

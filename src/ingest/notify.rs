@@ -60,6 +60,9 @@ pub(super) fn events(body: &[u8], form: Form, now: LogTime) -> Result<Vec<NewEve
     let mut errors = Vec::new();
     let fields: Fields<'_> = read(text)?;
     let events = match (fields.events, form) {
+        (Some(_), _) if fields.product_id.is_some() && fields.event_type.is_some() => {
+            return Err(Problem::invalid_event(vec![field("events", EITHER)]));
+        }
         (Some(events), _) => check_list(events, now, &mut errors)?,
         (None, Form::Batch) => return Err(Problem::invalid_event(vec![field("events", LIST)])),
         (None, Form::Any) => fields.check("", now, &mut errors).into_iter().collect(),
@@ -68,6 +71,9 @@ pub(super) fn events(body: &[u8], form: Form, now: LogTime) -> Result<Vec<NewEve
 }
 
 const LIST: &str = "a list of 1 to 500 events";
+/// To take the list only would lose the event beside it, and answer 202. A batch as it left a gateway has a product beside
+/// its list and no type, and is taken.
+const EITHER: &str = "either one event, or a list of events, not both";
 const OBJECT: &str = "an object in which no name comes twice";
 
 /// A body or an event of a list, as it came, each field still unread, so that every bad one can be named.

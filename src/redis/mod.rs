@@ -73,6 +73,12 @@ impl RedisConfig {
         Ok(Self { server, keys })
     }
 
+    /// Where the servers are, as in `redis-0:6379, redis-1:6379`; for a log, without a password.
+    pub fn servers(&self) -> String {
+        let places = self.server.server.hosts();
+        places.iter().map(|place| format!("{}:{}", place.host, place.port)).collect::<Vec<_>>().join(", ")
+    }
+
     /// A client for commands. It begins to connect at once, in the background.
     pub fn client(&self) -> Result<Link, Error> {
         self.builder(RespVersion::RESP2, EVENT_CAPACITY).build().map(Link::new)

@@ -1,5 +1,6 @@
 // The command line: the same binary as publisher, watcher, probe and checker.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
 import { connect } from './support/client.js';
@@ -70,6 +71,27 @@ test('shelfcast watch prints the batches of its products as they come', async t 
   }
 });
 
+test('shelfcast watch comes back by itself, also from a proxy that has nobody behind it for a while', async t => {
+  // Goal: a deploy ends no watch. Method: the gateway killed; on its port one that answers 503, then a gateway again.
+  const own = await Gateway.start({ BATCH_WINDOW_MS: '50' });
+  t.after(() => own.stop());
+  const product = fresh('watched');
+  const watching = start(t, ['watch', product, '--url', own.url]);
+  const isWatched = async () => (await own.health()).rooms.totalSubscribers > 0;
+  await until(isWatched, () => `the watcher at the gateway\n${watching.output}`);
+
+  await own.kill();
+  const proxy = createServer((_, answer) => answer.writeHead(503).end('nobody is there')).listen(own.port, '127.0.0.1');
+  t.after(() => proxy.close());
+  await until(() => /503 .*coming back in \d+ s/.test(watching.output), () => `a word that it was sent away\n${watching.output}`);
+  await new Promise(closed => { proxy.close(closed); proxy.closeAllConnections(); });
+
+  await own.start();
+  await until(isWatched, () => `the watcher at the next gateway\n${watching.output}`);
+  await notify(own, price(product, 271_828));
+  await until(() => watching.output.includes('271828'), () => `the price in what watch printed:\n${watching.output}`);
+});
+
 describe('shelfcast healthcheck', () => {
   test('succeeds while the gateway is ready', async t => {
     // Goal: a container stays. Method: by PORT, as in a container.
@@ -103,6 +125,14 @@ describe('shelfcast check', () => {
     const { code, output } = await run(t, ['check'], { APP_ENV: 'production', PORT: String(await freePort()), ALLOWED_ORIGINS: 'https://shop.example' });
     assert.equal(code, 0, output);
     assert.ok(!output.includes(API_KEY), output);
+    assert.doesNotMatch(output, /FRONTEND_URL/);
+  });
+
+  test('has a doubt about production without the address of the shop', async t => {
+    // Goal: pages that will be refused are known before a deploy. Method: neither of the two settings.
+    const { code, output } = await run(t, ['check'], { APP_ENV: 'production' });
+    assert.equal(code, 0, output);
+    assert.match(output, /FRONTEND_URL/);
   });
 
   for (const [command, args] of [['check', ['check']], ['serve', ['serve']], ['the default command', []]]) {

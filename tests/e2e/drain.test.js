@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
 
+import { RedisServer } from './chaos/redis.js';
 import { connect, ROADS } from './support/client.js';
 import { API_KEY, Gateway } from './support/gateway.js';
 import { request } from './support/http.js';
@@ -108,6 +109,30 @@ test('once it closes it takes nothing more in, and says so on connections that a
   assert.equal(knock.text, '');
   await within(clients[1].disconnected, 'the last close');
   await ended;
+});
+
+test('a Redis that stands still does not keep it from closing one after the other', async t => {
+  // Goal: trouble with the log makes no herd of a deploy. Method: Redis stopped, not killed, so that nothing it is asked ends.
+  const SPREAD_MS = 4_000;
+  const COUNT = 20;
+  const redis = await RedisServer.start();
+  t.after(() => redis.kill9());
+  const gateway = await Gateway.start({ REDIS_URL: redis.url, DRAIN_DELAY_MS: '0', DRAIN_SPREAD_MS: String(SPREAD_MS) });
+  t.after(() => gateway.kill());
+  const clients = await Promise.all(Array.from({ length: COUNT }, () => connect(t, gateway)));
+  await Promise.all(clients.map(client => client.join('p1')));
+  redis.stop();
+  for (let i = 0; i < 10; i += 1) post(gateway, price('p1', i)).catch(() => {});
+  await pause(200);
+  const start = performance.now();
+  const ended = gateway.stop();
+  const at = await Promise.all(clients.map(client => client.disconnected.then(() => performance.now() - start)));
+  await ended;
+  at.sort((a, b) => a - b);
+  assert.ok(at[COUNT - 1] - at[0] > SPREAD_MS / 2, `all of them within ${at[COUNT - 1] - at[0]} ms`);
+  for (let i = 0; i + COUNT / 2 < COUNT; i += 1) {
+    assert.ok(at[i + COUNT / 2] - at[i] > SPREAD_MS / 8, `half of them within ${at[i + COUNT / 2] - at[i]} ms`);
+  }
 });
 
 test('clients that poll are closed one after the other as well', async t => {

@@ -47,7 +47,8 @@ fn event(changes: &[(&str, Value)]) -> String {
 #[tokio::test(start_paused = true)]
 async fn every_bad_body_is_refused_with_its_code_and_its_fields() {
     let app = TestApp::start().await;
-    let too_many = json!({"events": vec![serde_json::from_str::<Value>(GOOD).unwrap(); 501]}).to_string();
+    let good: Value = serde_json::from_str(GOOD).unwrap();
+    let too_many = json!({"events": vec![good.clone(); 501]}).to_string();
     let (long_id, big) = ("x".repeat(129), "x".repeat(16 * 1024));
     let table: Vec<(String, u16, &str, Vec<&str>)> = vec![
         ("".into(), 400, "malformed_json", vec![]),
@@ -95,6 +96,7 @@ async fn every_bad_body_is_refused_with_its_code_and_its_fields() {
         (r#"{"events":[]}"#.into(), 422, "invalid_event", vec!["events"]),
         (r#"{"events":{}}"#.into(), 422, "invalid_event", vec!["events"]),
         (r#"{"events":[["p","price_update",{}]]}"#.into(), 422, "invalid_event", vec!["events[0]"]),
+        (event(&[("events", json!([good]))]), 422, "invalid_event", vec!["events"]),
         (
             format!(r#"{{"events":[{GOOD},{{"type":"x","data":{{}}}},{GOOD},5]}}"#),
             422,
@@ -429,4 +431,13 @@ async fn a_list_is_found_by_a_name_with_escapes() {
         let answer = app.post(format!(r#"{{"{name}":[{GOOD},{GOOD}]}}"#), &[]).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["accepted"]), (202, &json!(2)), "{name}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_as_it_left_a_gateway_is_a_list() {
+    let app = TestApp::start().await;
+    let batch =
+        format!(r#"{{"productId":"p1","events":[{GOOD}],"timestamp":"2026-01-01T00:00:00.000Z","count":1}}"#);
+    let answer = app.post(batch, &[]).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["accepted"]), (202, &json!(1)));
 }

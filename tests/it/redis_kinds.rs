@@ -107,6 +107,8 @@ async fn tls_is_spoken_to_servers_that_can_be_trusted() {
         gateway.wait().unwrap();
         assert!(said.contains(expected), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
+        let place = format!("localhost:{}", server.tls_port().unwrap());
+        assert!(trusted || said.contains(&place), "it does not say where it looks: {said}");
     }
     fs::remove_dir_all(&folder).unwrap();
 }
