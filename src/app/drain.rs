@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Running;
@@ -11,9 +11,12 @@ use crate::{config::DrainConfig, net::Connections};
 /// How long the library may take to close what is left; with a client that reads nothing it takes for ever.
 const LIBRARY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long inputs and log may take to end. With a Redis that stands still they take for ever, and clients are to leave one
-/// after the other all the same.
-const HANDOVER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long what is being appended, the inputs and the log may take to end, together; an append has a deadline of 2 s. With a
+/// Redis that stands still all of them take as long as they may, and clients are to leave one after the other all the same.
+const HANDOVER_TIMEOUT: Duration = Duration::from_millis(2_500);
+
+/// How long tasks may take to end when all clients are gone. Some ask the log where it stands, and nobody needs the answer.
+const TASKS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long posts are taken after the last connection was accepted: it may still bring one. Who does not serve on at all
 /// (Ctrl-C) does not wait for that either.
@@ -30,22 +33,26 @@ impl Running {
         self.stops.accept.cancel();
         sleep(LAST_REQUESTS.min(config.delay)).await;
         self.hub.admit_no_more();
+        let handed_over_by = Instant::now() + HANDOVER_TIMEOUT;
+        // First, or the gate would wait for what they are about to append, too.
+        self.input_tasks.stop();
         self.gate.close().await;
-        if timeout(HANDOVER_TIMEOUT, self.hand_over()).await.is_err() {
+        if timeout_at(handed_over_by, self.hand_over()).await.is_err() {
             tracing::warn!("the inputs were not handed over in time; clients resume from what they saw");
         }
         self.hub.drain(config.spread, config.flush).await;
         self.stops.keep.cancel();
         self.tasks.stop();
-        self.tasks.ended().await;
+        if timeout(TASKS_TIMEOUT, self.tasks.ended()).await.is_err() {
+            tracing::debug!("some tasks did not end by themselves");
+        }
         if timeout(LIBRARY_TIMEOUT, self.io.close()).await.is_err() {
             tracing::debug!("some sockets did not close by themselves");
         }
     }
 
-    /// Ends the inputs, and waits for what was answered 202 just now: it may not have been read yet.
+    /// Waits for the end of the inputs, and for what was answered 202 just now: it may not have been read yet.
     async fn hand_over(&self) {
-        self.input_tasks.stop();
         self.input_tasks.ended().await;
         if let Ok(head) = self.gate.head().await {
             self.hub.index().wait_applied(head.position).await;

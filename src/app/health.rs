@@ -188,7 +188,8 @@ pub(super) async fn watch_head(log: Arc<dyn EventLog>, health: Arc<Health>, stop
             _ = ticks.tick() => {}
             () = stop.cancelled() => return,
         }
-        let Ok(head) = log.head().await else {
+        let Some(head) = stop.run_until_cancelled(log.head()).await else { return };
+        let Ok(head) = head else {
             // Only a pod that was ready stays so without a log.
             if health.is_ready() {
                 health.set(State::LogAway);

@@ -38,9 +38,12 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Those who may ask at a time: the whole line, should the start take longer.
 const CONNECTIONS_MAX: usize = 4_096;
+/// No more than this part of the connections that the gateway itself may have: the last of those who asked are still there
+/// when it is, and there may be a second port.
+const SHARE: usize = 4;
 
 /// Answers on this port until `started`, but nothing during the first 800 ms. `pod`: what this process is called.
-/// `connections_max`: no more may be open.
+/// `connections_max`: of the gateway that starts; a quarter of them is taken at most.
 pub async fn answer_while_starting(
     listener: TcpListener,
     pod: Arc<str>,
@@ -62,7 +65,7 @@ pub async fn answer_while_starting(
         .layer(from_fn_with_state(pod, identify));
     // Nobody will see these figures: those of the gateway begin when it is there.
     let metrics = Arc::new(Metrics::new()?);
-    let seats = Seats::new(CONNECTIONS_MAX.min(connections_max), None);
+    let seats = Seats::new(CONNECTIONS_MAX.min(connections_max.div_ceil(SHARE)), None);
     let connections = Connections::new(seats, Arc::new(Some), Deadlines::default(), metrics);
     let watching = Arc::clone(&connections).watch(CancellationToken::new());
     let serving = serve(GuardedListener::new(listener, Arc::clone(&connections)), router, Stops::default());

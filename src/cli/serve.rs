@@ -68,8 +68,8 @@ async fn serve(config: &Config) -> Result<(), String> {
     let mut signals = Signals::watch()?;
     let (answers, started) = (Tasks::new(), CancellationToken::new());
     for listener in [Some(meanwhile), admin_meanwhile].into_iter().flatten() {
-        let (pod, files) = (Arc::clone(&config.pod), config.connections.tcp_max);
-        let answering = answer_while_starting(listener, pod, files, started.clone());
+        let (pod, connections_max) = (Arc::clone(&config.pod), config.connections.tcp_max);
+        let answering = answer_while_starting(listener, pod, connections_max, started.clone());
         answers.spawn(async {
             if let Err(error) = answering.await {
                 tracing::error!(%error, "nothing is answered until the gateway is there");
@@ -182,10 +182,9 @@ enum Told {
 
 /// What can be meant, and most likely is not.
 fn doubt(config: &Config) -> Option<&'static str> {
-    let strict = !config.origins.allow_localhost;
-    let local = || config.origins.allowed.iter().any(|origin| origin.contains("://localhost"));
-    (strict && local()).then_some(
-        "FRONTEND_URL names localhost, as it does when it is not set: pages of the shop are refused until it, or ALLOWED_ORIGINS, is set",
+    let origins = &config.origins;
+    (origins.only_localhost() && !origins.allow_localhost).then_some(
+        "only pages on localhost may connect: set FRONTEND_URL, or ALLOWED_ORIGINS, to where the shop is",
     )
 }
 

@@ -15,9 +15,9 @@ use crate::model::ProductId;
 enum End {
     /// It will not get better.
     Refused(String),
-    /// Try again from the last position: there was a stream.
+    /// Try again from the last position: there was a stream that told one.
     Cut(String),
-    /// Try again later: there was one before, and now nobody is there to give the next.
+    /// Try again later: nobody is there who gives one.
     Away(String),
     /// Nobody reads our output any more.
     Done,
@@ -72,19 +72,23 @@ fn follow(url: &str, last_id: &mut Option<String>) -> End {
     if status != 200 {
         let problem = response.body_mut().read_to_string().unwrap_or_default();
         let why = format!("{url}: {status} {problem}");
-        // A gateway that starts, leaves or is full says so with these, and so does a proxy without one.
+        // A proxy with nobody behind it says so with these. A gateway that cannot give a stream now begins one and ends it.
         let later = status == 429 || status.is_server_error();
         return if later && last_id.is_some() { End::Away(why) } else { End::Refused(why) };
     }
-    let mut event = String::new();
+    let (mut event, mut told) = (String::new(), false);
+    let end = |told: bool, why: String| if told { End::Cut(why) } else { End::Away(why) };
     for line in BufReader::new(response.body_mut().as_reader()).lines() {
         let line = match line {
             Ok(line) => line,
-            Err(error) => return End::Cut(error.to_string()),
+            Err(error) => return end(told, error.to_string()),
         };
         match line.split_once(": ") {
             Some(("event", name)) => event = name.to_owned(),
-            Some(("id", id)) => *last_id = Some(id.to_owned()),
+            Some(("id", id)) => {
+                *last_id = Some(id.to_owned());
+                told = true;
+            }
             Some(("data", data)) if event == "batched_product_update" && !say(data) => return End::Done,
             Some(("data", data)) if event == "resync_required" => {
                 fail(0, &format!("events may be missing, refetch: {data}"));
@@ -93,5 +97,5 @@ fn follow(url: &str, last_id: &mut Option<String>) -> End {
             _ => {}
         }
     }
-    End::Cut("the stream ended".into())
+    end(told, "the stream ended".into())
 }

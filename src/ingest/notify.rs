@@ -60,8 +60,9 @@ pub(super) fn events(body: &[u8], form: Form, now: LogTime) -> Result<Vec<NewEve
     let mut errors = Vec::new();
     let fields: Fields<'_> = read(text)?;
     let events = match (fields.events, form) {
-        (Some(_), _) if fields.product_id.is_some() && fields.event_type.is_some() => {
-            return Err(Problem::invalid_event(vec![field("events", EITHER)]));
+        (Some(_), form) if fields.product_id.is_some() && fields.event_type.is_some() => {
+            let expected = if form == Form::Any { EITHER } else { LIST };
+            return Err(Problem::invalid_event(vec![field("events", expected)]));
         }
         (Some(events), _) => check_list(events, now, &mut errors)?,
         (None, Form::Batch) => return Err(Problem::invalid_event(vec![field("events", LIST)])),

@@ -27,6 +27,11 @@ impl Origins {
         }
     }
 
+    /// Whether no page but those of this machine may connect.
+    pub fn only_localhost(&self) -> bool {
+        self.allowed.iter().all(|origin| is_localhost(origin))
+    }
+
     /// Whether a page of this origin may connect; exact, because `https://shop.example.evil.test` is another shop.
     pub fn allow_origin(&self, origin: &str) -> bool {
         self.allowed.iter().any(|allowed| allowed == origin) || (self.allow_localhost && is_localhost(origin))

@@ -217,7 +217,8 @@ impl Load {
             let due =
                 per_sec.map_or(u64::MAX, |per_sec| (start.elapsed().as_secs_f64() * per_sec as f64) as u64);
             while sent < due && self.publishers.is_idle() {
-                next.next().into_iter().for_each(|request| self.publishers.post(request));
+                let Some(request) = next.next() else { return Ok(0) };
+                self.publishers.post(request);
                 sent += 1;
             }
             self.turn(Duration::from_millis(1))?;

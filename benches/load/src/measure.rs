@@ -84,9 +84,7 @@ fn ingest(
     let passed = mark.passed(server)?;
     let mut figures = Figures { faults: load.faults(), ..Figures::default() };
     figures.values.insert(Figure::CpuUsPerEvent, passed.server.as_secs_f64() * 1e6 / accepted.max(1.0));
-    if per_sec.is_none() {
-        figures.values.insert(Figure::EventsPerSec, accepted / passed.time.as_secs_f64());
-    }
+    figures.values.insert(Figure::EventsPerSec, accepted / passed.time.as_secs_f64());
     add_cores(&mut figures, passed);
     Ok(figures)
 }

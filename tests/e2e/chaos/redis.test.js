@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { until } from '../support/wait.js';
 import { ChaosProxy } from './proxy.js';
 import { RedisServer } from './redis.js';
 
@@ -50,8 +51,9 @@ test('a replica behind a black hole misses what was acknowledged, and can be pro
   const link = await ChaosProxy.start(primary.address);
   t.after(() => link.close());
   const replica = await startRedis(t, { replicaOf: { host: '127.0.0.1', port: link.port } });
-  await primary.command('SET', 'key', 'before');
   await replica.synced();
+  await primary.command('SET', 'key', 'before');
+  await until(async () => await replica.command('GET', 'key') === 'before', 'the replica to have what was written');
   link.blackHole();
   await primary.command('SET', 'key', 'lost');
   await primary.kill9();

@@ -26,6 +26,7 @@ use crate::wire::websocket;
 
 const LISTENER: Token = Token(usize::MAX);
 const BACKLOG: i32 = 4_096;
+/// How often it looks for heartbeats that are due.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// Beats between two pings of Engine.IO, for all at once. A run ends before the first one, at the other servers too.
 const WEBSOCKET_BEATS: u64 = 25;
