@@ -2,7 +2,7 @@
 //!
 //! A start that is quick answers nothing here: who knocks meanwhile waits for the gateway itself, and is not refused.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -68,8 +68,10 @@ pub async fn answer_while_starting(
     let seats = Seats::new(CONNECTIONS_MAX.min(connections_max.div_ceil(SHARE)), None);
     let connections = Connections::new(seats, Arc::new(Some), Deadlines::default(), metrics);
     let watching = Arc::clone(&connections).watch(CancellationToken::new());
-    let serving = serve(GuardedListener::new(listener, Arc::clone(&connections)), router, Stops::default());
-    tokio::select! { () = serving => {}, () = watching => {}, () = started.cancelled() => {} }
+    let listener = GuardedListener::new(listener, Arc::clone(&connections));
+    let mut serving = pin!(serve(listener, router, Stops::default()));
+    tokio::select! { () = &mut serving => {}, () = watching => {}, () = started.cancelled() => {} }
+    // Kept and not polled: it accepts nobody more, and who was accepted is answered still, also those not read yet.
     // Nobody looks any more whether those who only began to ask go on, and the gateway does not know of them.
     sleep(LAST_ANSWERS).await;
     connections.cut_all();
