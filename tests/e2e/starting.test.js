@@ -77,13 +77,7 @@ test('a post that meets a gateway in a quick start waits for it and is accepted'
 
 test('who was let in while it started and asks when it is there is answered', async t => {
   // Goal: the end of a slow start resets nobody. Method: a connection that says nothing until the gateway is ready.
-  const redis = await RedisServer.start();
-  await redis.kill9();
-  t.after(() => redis.kill9());
-  const gateway = new Gateway(await freePort(), { REDIS_URL: redis.url });
-  gateway.start().catch(() => {});
-  t.after(() => gateway.kill());
-  await until(() => is200(gateway, '/health/live'), 'a gateway that lives');
+  const { gateway, redis } = await startWithoutRedis(t);
   const silent = new Raw(t, gateway);
   await pause(200);
   await redis.start();
@@ -95,6 +89,16 @@ test('who was let in while it started and asks when it is there is answered', as
 
 test('who only began to ask while it started does not stay', async t => {
   // Goal: a start leaves nothing behind that nobody looks after. Method: half requests before its Redis is there.
+  const { gateway, redis } = await startWithoutRedis(t);
+  const half = ['G', 'GET /health HT', 'POST /api/notify HTTP/1.1\r\nHost: x\r\n'].map(text => new Raw(t, gateway).write(text));
+  await pause(200);
+  await redis.start();
+  await until(() => is200(gateway, '/health/ready'), 'a gateway that is ready');
+  for (const { closed } of half) await within(closed, 'the end of a half request', 8_000);
+});
+
+/** A gateway that lives and is not ready, and the Redis that it waits for. */
+async function startWithoutRedis(t) {
   const redis = await RedisServer.start();
   await redis.kill9();
   t.after(() => redis.kill9());
@@ -102,9 +106,5 @@ test('who only began to ask while it started does not stay', async t => {
   gateway.start().catch(() => {});
   t.after(() => gateway.kill());
   await until(() => is200(gateway, '/health/live'), 'a gateway that lives');
-  const half = ['G', 'GET /health HT', 'POST /api/notify HTTP/1.1\r\nHost: x\r\n'].map(text => new Raw(t, gateway).write(text));
-  await pause(200);
-  await redis.start();
-  await until(() => is200(gateway, '/health/ready'), 'a gateway that is ready');
-  for (const { closed } of half) await within(closed, 'the end of a half request', 8_000);
-});
+  return { gateway, redis };
+}
