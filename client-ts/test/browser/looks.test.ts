@@ -59,6 +59,7 @@ async function orderWhatHasChanged(page: Page): Promise<void> {
   await page.getByLabel('Your name').fill('Ada Example')
   await page.getByLabel('Email').fill('ada@shop.example')
   await page.getByLabel('Where it goes').fill('1 Any Street, Anytown')
+  await stage.callsAtRest() // a page fetches once more when it has joined, and would learn of it then
   await stage.change('morel-table-lamp', { price: 19_900, quiet: true })
   await stage.change('tide-mug', { stock: 1, quiet: true })
   await page.getByRole('button', { name: 'Place the order' }).click()
