@@ -18,6 +18,7 @@ use shelfcast::{
         redis::{Durability, RedisLogConfig, RedisStore, SharedLog},
     },
     redis::{Keys, RedisConfig},
+    tasks::Tasks,
     telemetry::Metrics,
 };
 use tokio::runtime::Runtime;
@@ -72,7 +73,7 @@ fn redis(criterion: &mut Criterion) {
             claim_ttl_secs: 86_400,
             durability: Durability::Memory,
         };
-        let store = RedisStore::new(&server, config).unwrap();
+        let store = RedisStore::new(&server, config, &Tasks::new()).unwrap();
         store.check().await.unwrap().unwrap();
         SharedLog::new(store, Arc::new(Metrics::new().unwrap()))
     });

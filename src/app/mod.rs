@@ -103,22 +103,22 @@ pub enum AppError {
 impl App {
     /// Wires a gateway on the log that the settings name. With Redis it waits until Redis is there.
     pub async fn build(config: &Config) -> Result<Self, AppError> {
-        let (clock, metrics) = (Clock::system(), Arc::new(Metrics::new()?));
+        let (clock, metrics, tasks) = (Clock::system(), Arc::new(Metrics::new()?), Tasks::new());
         let Some(redis) = &config.redis else {
             let log = Arc::new(MemoryLog::new(config.log, clock));
-            return Self::wire(config, log, clock, metrics, None).await;
+            return Self::wire(config, log, clock, metrics, tasks, None).await;
         };
-        let store = connect(redis).await?;
+        let store = connect(redis, &tasks).await?;
         let shared = Shared { connection: redis.connection.clone(), commands: store.commands() };
         let board = Board::new(store.commands(), &redis.connection.keys, SILENT_AFTER);
         let log = Arc::new(SharedLog::new(store, Arc::clone(&metrics)));
-        let app = Self::wire(config, log, clock, metrics, Some(shared)).await?;
+        let app = Self::wire(config, log, clock, metrics, tasks, Some(shared)).await?;
         Ok(app.with_board(Arc::new(RedisBulletin(board))))
     }
 
     /// Wires a gateway on this log.
     pub async fn build_on(config: &Config, log: Arc<dyn EventLog>, clock: Clock) -> Result<Self, AppError> {
-        Self::wire(config, log, clock, Arc::new(Metrics::new()?), None).await
+        Self::wire(config, log, clock, Arc::new(Metrics::new()?), Tasks::new(), None).await
     }
 
     /// Reads as the pipeline: gate, log, index, hub, batcher, and the doors in and out.
@@ -127,9 +127,9 @@ impl App {
         log: Arc<dyn EventLog>,
         clock: Clock,
         metrics: Arc<Metrics>,
+        tasks: Tasks,
         shared: Option<Shared>,
     ) -> Result<Self, AppError> {
-        let tasks = Tasks::new();
         let gate = Arc::new(Gate::new(Arc::clone(&log), clock, Arc::clone(&metrics)));
 
         let Recovered { index, tail, applied } = recover(&log, config.index, clock).await;
@@ -318,11 +318,11 @@ impl Running {
 
 /// Connects to Redis and looks whether it can keep a log. Tries until it is there: a gateway that starts while Redis
 /// is away must not need somebody to start it again.
-async fn connect(redis: &RedisSettings) -> Result<RedisStore, AppError> {
+async fn connect(redis: &RedisSettings, tasks: &Tasks) -> Result<RedisStore, AppError> {
     const RETRY: Duration = Duration::from_millis(500);
     const TELL_AFTER: Duration = Duration::from_secs(2);
     const TELL_AGAIN: Duration = Duration::from_secs(30);
-    let store = RedisStore::new(&redis.connection, redis.log)?;
+    let store = RedisStore::new(&redis.connection, redis.log, tasks)?;
     let servers = redis.connection.servers();
     let mut told: Option<(String, Instant)> = None;
     loop {

@@ -55,6 +55,18 @@ impl Args {
             None => self.push(""),
         }
     }
+
+    /// All of these.
+    pub fn append(&mut self, more: &Self) {
+        let before = self.text.len();
+        self.text.push_str(&more.text);
+        self.ends.extend(more.ends.iter().map(|end| before + end));
+    }
+
+    /// Bytes in all of them.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
 }
 
 impl<T: Display> Extend<T> for Args {
@@ -122,9 +134,7 @@ impl Call {
         all.push(script);
         all.push(self.keys.len());
         all.extend(&self.keys);
-        let before = all.text.len();
-        all.text.push_str(&self.args.text);
-        all.ends.extend(self.args.ends.iter().map(|end| before + end));
+        all.append(&self.args);
         let text = Bytes::from(all.text);
         let begins = std::iter::once(0).chain(all.ends.iter().copied());
         begins.zip(&all.ends).map(|(begin, end)| text.slice(begin..*end)).collect()

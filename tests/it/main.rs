@@ -5,6 +5,7 @@
 
 mod channels;
 mod cli;
+mod grouped;
 mod health;
 mod log_contract;
 mod logs;

@@ -109,7 +109,7 @@ fn append(mut stream: TcpStream, time: Duration) -> io::Result<f64> {
     Ok(answered as f64 / start.elapsed().as_secs_f64())
 }
 
-/// Of one event, as the gateway gives them; see append.lua.
+/// Of a request of one event alone, as the gateway gives them; see append.lua.
 fn arguments(hash: &str) -> Vec<&str> {
     const DATA: &str =
         r#"{"productId":"product-17","oldPrice":19.9,"newPrice":14.9,"discountPercentage":25,"number":1234}"#;
@@ -121,20 +121,11 @@ fn arguments(hash: &str) -> Vec<&str> {
         "{shelfcast}:lease-meta",
         "{shelfcast}:streaks",
     ];
-    let options = [
-        "refwrite",
-        "",
-        "",
-        "1000000",
-        "86400000",
-        "product-cache-invalidation",
-        "product-updates",
-        "",
-        "",
-        "1",
-    ];
+    let options =
+        ["refwrite", "", "", "1000000", "86400000", "product-cache-invalidation", "product-updates", "", "1"];
+    let request = ["", ORIGIN, "1"];
     let event = ["price_update", "product-17", DATA, "2026-01-01T00:00:00Z", ""];
-    [&["EVALSHA", hash, "5"][..], &keys, &options, &event, &[ORIGIN]].concat()
+    [&["EVALSHA", hash, "5"][..], &keys, &options, &request, &event].concat()
 }
 
 fn command(words: &[&str]) -> Vec<u8> {

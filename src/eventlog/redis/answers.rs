@@ -5,36 +5,59 @@ use std::{sync::Arc, time::Duration};
 use fred::types::Value;
 use serde_json::value::RawValue;
 
-use super::store::{Content, Lineage, Refusal, Standing, StoreError, Stored, Taken};
+use super::{
+    commands::Ran,
+    store::{Content, Lineage, Refusal, Standing, StoreError, Stored, Taken},
+};
 use crate::{
     eventlog::Appended,
     model::{Data, Entry, Epoch, Event, LogTime, Origin, Position, ProductId, Timestamp},
 };
 
+/// What none of our scripts returns.
+pub(super) const UNREADABLE: StoreError = StoreError::Refused(Refusal::Other);
+
 /// The kind of an entry that says that an input lost something; every other kind is an event's type.
 pub(super) const KIND_GAP: &str = "gap";
 
-/// `fenced`, `key_reused` and `inconsistent` stand alone; see append.lua for the rest.
-pub(super) fn read_append(returned: &[String]) -> Result<Taken, StoreError> {
-    let text = |i: usize| returned.get(i).map_or("", String::as_str);
+/// What came of each of so many requests. `fenced` and `inconsistent` stand alone; see append.lua for the rest.
+pub(super) fn read_append(ran: &Ran, requests: usize) -> Result<Vec<Result<Taken, StoreError>>, StoreError> {
+    let text = |i: usize| ran.returned.get(i).map_or("", String::as_str);
     match text(0) {
+        "done" => {}
         "fenced" => return Err(StoreError::Fenced),
-        "key_reused" => return Err(StoreError::KeyReused),
         "inconsistent" => return Err(StoreError::Inconsistent(text(1).parse().ok())),
-        _ => {}
+        _ => return Err(UNREADABLE),
+    }
+    let lineage = Lineage(text(1).into());
+    let each = ran.returned.get(2..).unwrap_or_default().chunks_exact(4);
+    let taken = each.map(|answer| match read_appended(answer)? {
+        _ if !ran.confirmed => Err(StoreError::Unknown),
+        appended => Ok(Taken { appended, lineage: lineage.clone() }),
+    });
+    let taken: Vec<_> = taken.collect();
+    if taken.len() == requests { Ok(taken) } else { Err(UNREADABLE) }
+}
+
+/// What came of the only request of a call.
+pub(super) fn read_append_of_one(ran: &Ran) -> Result<Taken, StoreError> {
+    read_append(ran, 1)?.pop().unwrap_or(Err(UNREADABLE))
+}
+
+fn read_appended(answer: &[String]) -> Result<Appended, StoreError> {
+    let [what, accepted, duplicates, cursor] = answer else { return Err(UNREADABLE) };
+    if what == "key_reused" {
+        return Err(StoreError::KeyReused);
     }
     let read = || {
-        Some(Taken {
-            appended: Appended {
-                accepted: text(1).parse().ok()?,
-                duplicates: text(2).parse().ok()?,
-                cursor: text(3).parse().ok()?,
-                repeated: text(0) == "repeated",
-            },
-            lineage: Lineage(text(4).into()),
+        Some(Appended {
+            accepted: accepted.parse().ok()?,
+            duplicates: duplicates.parse().ok()?,
+            cursor: cursor.parse().ok()?,
+            repeated: what == "repeated",
         })
     };
-    read().ok_or(StoreError::Refused(Refusal::Other))
+    read().ok_or(UNREADABLE)
 }
 
 pub(super) fn read_standing(returned: &[String]) -> Option<Standing> {

@@ -1,114 +1,152 @@
--- Appends events: all of them or none.
+-- Appends the events of several requests: of each request all or none.
 --
 -- A script is atomic, but it is not rolled back: what was written before an error stays. So whatever may be refused
 -- comes first (lease, claims, the first XADD; a new epoch may begin before, which loses nothing), and the claims last: a claim without its event would answer the
 -- publisher's retry with "duplicate" and lose the event.
 --
 -- Before it stand epoch.lua and, where products were observed, seen.lua with two functions and from which event on they
--- tell what was seen; otherwise those are nil.
+-- tell what was seen; otherwise those are nil. What was observed, and what stands under a lease, is a request alone.
 --
 -- KEYS[3]  the lease; KEYS[4]: what its holder appended last; KEYS[5]: streaks, a hash: since which n a product has been
---          told of by what was seen of it alone, a dash, and the last n that did; KEYS[6..]: the request's claim if there
---          is one, then those of the events that have one
+--          told of by what was seen of it alone, a dash, and the last n that did; KEYS[6..]: for each request its own claim
+--          if there is one, then those of its events that have one
 -- ARGV     1 a name for a new epoch      2 the lease token that must hold, or ''     3 the holder's count, or ''
 --          4 entries kept at most        5 milliseconds a claim lives                6 channel for invalidations
---          7 channel to mirror to, or '' 8 digest of the request's body, or ''       9 digest of the message, or ''
---          10 events; then five for each: kind, product, data, timestamp, '1' if it has a claim; the last one of all: who
---          brought them, or ''
--- Returns  'fenced' | 'key_reused' | 'inconsistent' and the epoch | ('taken' or 'repeated'), accepted, duplicates, cursor of the
---          last event, lineage
+--          7 channel to mirror to, or '' 8 digest of the message, or ''
+--          9 requests; for each: digest of its body or '', who brought it or '', its events; then five for each of those:
+--          kind, product, data, timestamp, '1' if it has a claim
+-- Returns  'fenced' | 'inconsistent' and the epoch | 'done', lineage, then four for each request: 'taken' or 'repeated',
+--          accepted, duplicates, cursor of its last event; or 'key_reused' and three times nothing
 local lease, token, count = KEYS[3], ARGV[2], ARGV[3]
 local streaks = KEYS[5]
 local max_len, claim_ttl_ms = ARGV[4], ARGV[5]
-local invalidation_channel, mirror_channel = ARGV[6], ARGV[7]
-local body_digest, message_digest, origin = ARGV[8], ARGV[9], ARGV[#ARGV]
+local invalidation_channel, mirror_channel, message_digest = ARGV[6], ARGV[7], ARGV[8]
 
 if token ~= '' and redis.call('GET', lease) ~= token then return { 'fenced' } end
 local at = standing() or begin(ARGV[1])
 local now = math.max(at.time + 1, clock_micros())
+local answers = { 'done', at.lineage }
+local function answer(...)
+  for _, word in ipairs({ ... }) do answers[#answers + 1] = word end
+end
 
 if count ~= '' then
   local done = redis.call('HMGET', KEYS[4], 'appended_token', 'appended_count', 'appended_cursor')
   if done[1] == token and tonumber(done[2]) >= tonumber(count) then
-    return { 'repeated', '0', '0', done[3], at.lineage }
+    answer('repeated', '0', '0', done[3])
+    return answers
   end
 end
 
-local next_key = 6
+-- What each claim stands for. A key of another kind than a text says nothing (MGET does not refuse it), and is overwritten.
+local claims = {}
+for first = 6, #KEYS, 1000 do
+  local last = math.min(first + 999, #KEYS)
+  for i, said in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do claims[KEYS[first + i - 1]] = said or nil end
+end
+-- Claims that are new, and those that were met: these are written again, so that waiting for replicas or the disk covers
+-- the first answer too.
+local made, met = {}, {}
+local next_key, next_arg = 6, 10
 local function claim_key()
   next_key = next_key + 1
   return KEYS[next_key - 1]
 end
 
-local request_claim
-if body_digest ~= '' then
-  request_claim = claim_key()
-  local known = redis.call('GET', request_claim)
+-- The next request: a list of its events.
+local function next_request()
+  local request = { body = ARGV[next_arg], origin = ARGV[next_arg + 1] }
+  local last_arg = next_arg + 2 + 5 * tonumber(ARGV[next_arg + 2])
+  request.claim = request.body ~= '' and claim_key()
+  for arg = next_arg + 3, last_arg, 5 do
+    local kind, product, data, timestamp, is_claimed = unpack(ARGV, arg, arg + 4)
+    local claim = is_claimed ~= '' and claim_key()
+    request[#request + 1] = { kind = kind, product = product, data = data, timestamp = timestamp, claim = claim }
+  end
+  next_arg = last_arg + 1
+  return request
+end
+
+local appended, others, told = {}, {}, {}
+-- Returns what is to be answered in place of everything if it is refused.
+local function append(event, origin)
+  local fields = { 'e', at.epoch, 't', digits(now), 'b', digits(at.time), 'k', event.kind, 'p', event.product,
+                   'd', event.data, 's', event.timestamp }
+  if message_digest ~= '' and #appended == 0 then
+    fields[#fields + 1] = 'm'
+    fields[#fields + 1] = message_digest
+  end
+  if origin ~= '' then
+    fields[#fields + 1] = 'o'
+    fields[#fields + 1] = origin
+  end
+  local added = redis.pcall('XADD', log, 'MAXLEN', '~', max_len, digits(at.n + 1) .. '-0', unpack(fields))
+  if added.err then
+    return string.find(added.err, 'equal or smaller', 1, true) and { 'inconsistent', at.epoch } or added
+  end
+  at.n = at.n + 1
+  at.time = now
+  now = now + 1
+  event.cursor = at.epoch .. '.' .. digits(at.n)
+  appended[#appended + 1] = event
+end
+
+for _ = 1, tonumber(ARGV[9]) do
+  local request = next_request()
+  local known = request.claim and claims[request.claim]
   if known then
     local body, accepted, duplicates, cursor = string.match(known, '^(%x+) (%d+) (%d+) (%S+)$')
-    if body ~= body_digest then return { 'key_reused' } end
-    -- Written again, so that waiting for replicas or the disk covers the first answer too.
-    redis.call('SET', request_claim, known, 'KEEPTTL')
-    return { 'repeated', accepted, duplicates, cursor, at.lineage }
-  end
-end
-
-local changed = what_changed and what_changed(at.epoch)
-if changed then return changed end
-
-local accepted, duplicates, cursor = 0, 0, ''
-local claimed, rewritten, notices = {}, {}, {}
-local others, told = {}, {}
-for i = 1, tonumber(ARGV[10]) do
-  local arg = 10 + (i - 1) * 5
-  local kind, product, data, timestamp = ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3], ARGV[arg + 4]
-  local claim = ARGV[arg + 5] ~= '' and claim_key()
-  local known = claim and (claimed[claim] or redis.call('GET', claim))
-  if known then
-    duplicates = duplicates + 1
-    cursor = known
-    rewritten[#rewritten + 1] = claim
+    if body == request.body then
+      met[request.claim] = true
+      answer('repeated', accepted, duplicates, cursor)
+    else
+      answer('key_reused', '', '', '')
+    end
   else
-    local fields = { 'e', at.epoch, 't', digits(now), 'b', digits(at.time), 'k', kind, 'p', product, 'd', data,
-                     's', timestamp }
-    if message_digest ~= '' and accepted == 0 then
-      fields[#fields + 1] = 'm'
-      fields[#fields + 1] = message_digest
+    local changed = what_changed and what_changed(at.epoch)
+    if changed then return changed end
+
+    local accepted, cursor = 0, ''
+    for i, event in ipairs(request) do
+      local seen = event.claim and claims[event.claim]
+      if seen then
+        cursor = seen
+        met[event.claim] = true
+      else
+        local refused = append(event, request.origin)
+        if refused then return refused end
+        accepted = accepted + 1
+        cursor = event.cursor
+        if event.claim then
+          claims[event.claim] = cursor
+          made[event.claim] = true
+        end
+        local whose = told_from and i >= told_from and told or others
+        whose[#whose + 1] = event.product
+      end
     end
-    if origin ~= '' then
-      fields[#fields + 1] = 'o'
-      fields[#fields + 1] = origin
+    local duplicates = #request - accepted
+    if cursor == '' then cursor = at.epoch .. '.' .. digits(at.n) end
+    if request.claim then
+      claims[request.claim] = request.body .. ' ' .. accepted .. ' ' .. duplicates .. ' ' .. cursor
+      made[request.claim] = true
     end
-    local added = redis.pcall('XADD', log, 'MAXLEN', '~', max_len, digits(at.n + 1) .. '-0', unpack(fields))
-    if added.err then
-      if string.find(added.err, 'equal or smaller', 1, true) then return { 'inconsistent', at.epoch } end
-      return added
-    end
-    accepted = accepted + 1
-    at.n = at.n + 1
-    at.time = now
-    now = now + 1
-    cursor = at.epoch .. '.' .. digits(at.n)
-    if claim then claimed[claim] = cursor end
-    local whose = told_from and i >= told_from and told or others
-    whose[#whose + 1] = product
-    notices[#notices + 1] = { kind = kind, product = product, data = data, timestamp = timestamp, cursor = cursor }
+    answer('taken', digits(accepted), digits(duplicates), cursor)
   end
 end
-redis.call('HSET', meta, 'n', digits(at.n), 'time', digits(at.time))
-if cursor == '' then cursor = at.epoch .. '.' .. digits(at.n) end
+if #appended > 0 then redis.call('HSET', meta, 'n', digits(at.n), 'time', digits(at.time)) end
 
 -- Whoever else speaks of a product ends its streak. A gap may be about any, and ends all; so do more than fit in a command,
 -- and a command that is refused, because the key is of another kind or the user lacks the right.
 if #others > 0 then
-  local each = notices[1].kind ~= 'gap' and #others <= 1000
+  local each = appended[1].kind ~= 'gap' and #others <= 1000
   local ended = each and redis.pcall('HDEL', streaks, unpack(others))
   if type(ended) ~= 'number' then redis.call('UNLINK', streaks) end
 end
-if keep_seen then keep_seen(at.epoch, at.n, told) end
+if keep_seen and answers[3] == 'taken' then keep_seen(at.epoch, at.n, told) end
 
 -- Every value is plain: ids, types, cursors and times need no escaping, data is JSON already.
-for _, event in ipairs(notices) do
+for _, event in ipairs(appended) do
   if event.kind ~= 'gap' then
     redis.pcall('PUBLISH', invalidation_channel, '{"productId":"' .. event.product .. '","type":"' .. event.kind ..
       '","cursor":"' .. event.cursor .. '","timestamp":"' .. event.timestamp .. '"}')
@@ -119,15 +157,11 @@ for _, event in ipairs(notices) do
   end
 end
 
-for claim, at_cursor in pairs(claimed) do redis.call('SET', claim, at_cursor, 'PX', claim_ttl_ms) end
-for _, claim in ipairs(rewritten) do
-  if not claimed[claim] then redis.call('SET', claim, redis.call('GET', claim), 'KEEPTTL') end
-end
-if request_claim then
-  local answer = body_digest .. ' ' .. accepted .. ' ' .. duplicates .. ' ' .. cursor
-  redis.call('SET', request_claim, answer, 'PX', claim_ttl_ms)
+for claim in pairs(made) do redis.call('SET', claim, claims[claim], 'PX', claim_ttl_ms) end
+for claim in pairs(met) do
+  if not made[claim] then redis.call('SET', claim, claims[claim], 'KEEPTTL') end
 end
 if count ~= '' then
-  redis.call('HSET', KEYS[4], 'appended_token', token, 'appended_count', count, 'appended_cursor', cursor)
+  redis.call('HSET', KEYS[4], 'appended_token', token, 'appended_count', count, 'appended_cursor', answers[6])
 end
-return { 'taken', digits(accepted), digits(duplicates), cursor, at.lineage }
+return answers

@@ -5,7 +5,10 @@
 
 mod acked;
 mod answers;
+mod appends;
 mod breaker;
+mod commands;
+mod group;
 mod history;
 mod lag;
 mod observe;

@@ -11,7 +11,7 @@
 -- Returns  in place of append.lua's answer, if something else stands: 'changed', the epoch, and what stands of each
 --          snapshot
 local snapshots, sales, streaks = KEYS[#KEYS - 1], KEYS[#KEYS], KEYS[5]
-local seen_arg = 10 + 5 * tonumber(ARGV[10])
+local seen_arg = 12 + 5 * tonumber(ARGV[12])
 local told_from = tonumber(ARGV[seen_arg + 5]) + 1
 local snapshots_arg = seen_arg + 6
 local boundaries_arg = snapshots_arg + 4 * tonumber(ARGV[snapshots_arg]) + 1

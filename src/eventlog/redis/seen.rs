@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    answers::read_append,
+    answers::{UNREADABLE, read_append_of_one},
+    appends::Terms,
     server::RedisStore,
-    store::{Refusal, Store, StoreError, Taken},
+    store::{Store, StoreError, Taken},
 };
 use crate::{
     eventlog::{
@@ -162,25 +163,24 @@ impl DueBoundary {
 #[async_trait]
 impl SnapshotStore for RedisStore {
     async fn append_seen(&self, append: &Append, writes: &SeenWrites) -> Result<Stands, StoreError> {
-        let mut call = self.append_call(append);
+        let terms = append.message.map(Terms::of_message).unwrap_or_default();
+        let mut call = self.appends.call(&terms, &[self.appends.part(append)]);
         call.keys.extend([self.keys.snapshots(), self.keys.sales()]);
         writes.say(&mut call.args);
-        let returned = self.run_append(&self.append_seen, call).await?;
-        match returned.split_first() {
+        let ran = self.appends.send(&self.append_seen, &call).await?;
+        match ran.returned.split_first() {
             Some((kind, stands)) if kind == "changed" => read_stands(stands).ok_or(UNREADABLE),
-            _ => Ok(Stands::Taken(read_append(&returned)?)),
+            _ => read_append_of_one(&ran).map(Stands::Taken),
         }
     }
 
     async fn due(&self) -> Result<Due, StoreError> {
         let keys = vec![self.keys.meta(), self.keys.snapshots(), self.keys.sales(), self.keys.streaks()];
         let call = Call { keys, args: [FIRED_MAX].into_iter().collect() };
-        let returned = self.ask(&self.due, &call).await?;
+        let returned = self.commands.ask(&self.due, &call).await?;
         read_due(&returned).ok_or(UNREADABLE)
     }
 }
-
-const UNREADABLE: StoreError = StoreError::Refused(Refusal::Other);
 
 fn read_stands(returned: &[String]) -> Option<Stands> {
     let (epoch, stands) = returned.split_first()?;

@@ -1,29 +1,31 @@
 //! [`RedisStore`]: the log at a Redis server, through Lua scripts and `XREAD`. Decides nothing about history.
 //!
-//! Appends and questions share one connection, where they are pipelined; reads have their own, because a blocking read
-//! keeps all behind it waiting.
+//! Appends and questions share one connection, where they are pipelined; what publishers bring while appends are under way
+//! goes together (`group.rs`). Reads have their own connection, because a blocking read keeps all behind it waiting.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use fred::{
-    clients::Client,
-    error::{Error, ErrorKind},
+    error::Error,
     interfaces::ClientLike,
     types::{CustomCommand, InfoKind, Value},
     util::redis_keyslot,
 };
-use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    answers::{KIND_GAP, read_append, read_standing, read_stream},
+    answers::{UNREADABLE, read_standing, read_stream},
+    appends::{Appends, Part, Terms},
+    commands::Commands,
+    group::{Line, Unanswered},
     store::{Refusal, Standing, Store, StoreError, Stored, Taken},
 };
 use crate::{
-    eventlog::{Append, InputGap, LeaseToken},
-    model::{Epoch, Event, Origin, ProductId},
-    redis::{Args, Call, Keys, Link, RedisConfig, Script, once, without_args},
-    telemetry::Context,
+    eventlog::{Append, InputGap},
+    model::Epoch,
+    redis::{Args, Call, Keys, Link, RedisConfig, Script, once},
+    tasks::Tasks,
 };
 
 /// What the log keeps, and when an append counts as done.
@@ -54,14 +56,13 @@ pub enum Durability {
 pub struct RedisStore {
     config: RedisLogConfig,
     pub(super) keys: Keys,
-    commands: Arc<Link>,
+    pub(super) commands: Arc<Commands>,
     reads: Link,
-    append: Script,
+    pub(super) appends: Arc<Appends>,
+    line: Arc<Line<Part>>,
     pub(super) append_seen: Script,
     head: Script,
     pub(super) due: Script,
-    /// The refusal of another kind that was logged last.
-    told: Mutex<Option<String>>,
 }
 
 /// Why a server cannot keep the log. The operator's fault; trying again does not help.
@@ -106,44 +107,53 @@ impl RedisStore {
     const READ_MAX: &str = "512";
     /// How long a read waits for an entry, in milliseconds. Also how long a reader stays with an epoch that ended.
     const BLOCK_MS: &str = "500";
-    /// How long a command may take at all; whoever asks has a deadline of its own.
-    const TIMEOUT: Duration = Duration::from_secs(3);
-    /// How long to wait for replicas or the disk, in milliseconds: less than an append may take.
-    const CONFIRM_MS: &str = "1500";
+    /// Calls that append what publishers bring, under way at once. One keeps the server waiting for the next, more make
+    /// smaller calls: 19,000 to 23,000 events/s with one, 22,000 to 24,000 with two, 24,000 to 25,000 with four
+    /// (`docs/performance.md`).
+    const CALLS_UNDER_WAY_MAX: usize = 4;
 
-    /// A store at this server. It begins to connect at once, in the background.
-    pub fn new(redis: &RedisConfig, config: RedisLogConfig) -> Result<Self, Unfit> {
+    /// A store at this server. It begins to connect at once, in the background, where it also appends.
+    pub fn new(redis: &RedisConfig, config: RedisLogConfig, tasks: &Tasks) -> Result<Self, Unfit> {
         let no_client = |error: Error| Unfit::NoClient(error.to_string());
+        let link = Arc::new(redis.client().map_err(no_client)?);
+        let commands = Arc::new(Commands::new(link, config.durability));
+        let keys = redis.keys.clone();
+        let appends =
+            Arc::new(Appends::new(Arc::clone(&commands), keys.clone(), config, Script::new(APPEND)));
+        let line = Arc::new(Line::new());
+        for _ in 0..Self::CALLS_UNDER_WAY_MAX {
+            tasks.spawn_vital("appends", send(Arc::clone(&line), Arc::clone(&appends), tasks.stopping()));
+        }
         Ok(Self {
             config,
-            keys: redis.keys.clone(),
-            commands: Arc::new(redis.client().map_err(no_client)?),
+            keys,
+            commands,
             reads: redis.client().map_err(no_client)?,
-            append: Script::new(APPEND),
+            appends,
+            line,
             append_seen: Script::new(APPEND_SEEN),
             head: Script::new(HEAD),
             due: Script::new(DUE),
-            told: Mutex::default(),
         })
     }
 
     /// The connection for commands, for what else is asked of the same server.
     pub fn commands(&self) -> Arc<Link> {
-        Arc::clone(&self.commands)
+        Arc::clone(&self.commands.link)
     }
 
     /// Waits for the server and looks whether it can keep a log. `Ok(Some)`: it can, but something could not be
     /// looked at.
     pub async fn check(&self) -> Result<Result<Option<&'static str>, Unfit>, StoreError> {
-        let (commands, reads) = tokio::join!(self.commands.connected(), self.reads.connected());
-        commands.and(reads).map_err(|error| self.error(&error))?;
-        let commands = self.connected(&self.commands)?.with_options(&once(Self::TIMEOUT));
+        let (commands, reads) = tokio::join!(self.commands.link.connected(), self.reads.connected());
+        commands.and(reads).map_err(|error| self.commands.error(&error))?;
+        let commands = Commands::connected(&self.commands.link)?.with_options(&once(Commands::TIMEOUT));
         if self.config.durability == Durability::Fsync {
             let waitaof = CustomCommand::new_static("COMMAND", self.slot(), false);
             let known: Value = commands
                 .custom(waitaof, vec!["INFO", "WAITAOF"])
                 .await
-                .map_err(|error| self.error(&error))?;
+                .map_err(|error| self.commands.error(&error))?;
             if known.into_array().iter().all(Value::is_null) {
                 return Ok(Err(Unfit::NoWaitaof));
             }
@@ -154,7 +164,7 @@ impl RedisStore {
         ) {
             (Ok(server), Ok(memory)) => (server, memory),
             (Err(error), _) | (_, Err(error)) => {
-                return match self.error(&error) {
+                return match self.commands.error(&error) {
                     StoreError::Refused(Refusal::Unauthorized | Refusal::Other) => Ok(Ok(Some(
                         "INFO is not allowed: whether Redis evicts keys, and failovers, cannot be seen",
                     ))),
@@ -177,43 +187,16 @@ impl RedisStore {
 
     /// Why there is no connection, as far as the client told.
     pub fn last_error(&self) -> Option<String> {
-        self.commands.last_error()
+        self.commands.link.last_error()
     }
 
     /// Ends the connections.
     pub async fn close(&self) {
-        tokio::join!(self.commands.close(), self.reads.close());
+        tokio::join!(self.commands.link.close(), self.reads.close());
     }
 
     fn slot(&self) -> u16 {
         redis_keyslot(self.keys.log().as_bytes())
-    }
-
-    /// Runs one of the scripts that append, and waits for what `DURABILITY` says if it was done.
-    pub(super) async fn run_append(
-        &self,
-        script: &Script,
-        mut call: Call,
-    ) -> Result<Vec<String>, StoreError> {
-        call.args.push_any(Context::origin().as_ref().map(Origin::as_str));
-        let commands = self.connected(&self.commands)?;
-        let confirm: (_, &[_]) = match self.config.durability {
-            Durability::Memory => return self.ask(script, &call).await,
-            Durability::Replica => ("WAIT", &["1", Self::CONFIRM_MS]),
-            Durability::Fsync => ("WAITAOF", &["1", "0", Self::CONFIRM_MS]),
-        };
-        let ran = script.run_then(commands, Self::TIMEOUT, &call, confirm).await;
-        let (returned, confirmed) = ran.map_err(|error| self.error(&error))?;
-        // WAIT answers with how many replicas have it; WAITAOF with the same of disks, the primary's own first.
-        let count = confirmed.into_array().first().and_then(Value::as_i64).unwrap_or(0);
-        let done = returned.first().is_some_and(|what| ["taken", "repeated"].contains(&what.as_str()));
-        if done && count < 1 { Err(StoreError::Unknown) } else { Ok(returned) }
-    }
-
-    /// Runs a script.
-    pub(super) async fn ask(&self, script: &Script, call: &Call) -> Result<Vec<String>, StoreError> {
-        let commands = self.connected(&self.commands)?;
-        script.run(commands, Self::TIMEOUT, call).await.map_err(|error| self.error(&error))
     }
 
     async fn run_head(&self, condemned: Option<Epoch>) -> Result<Standing, StoreError> {
@@ -222,94 +205,34 @@ impl RedisStore {
         args.push_any(condemned);
         args.push(self.config.retention_secs.saturating_mul(1_000_000));
         let call = Call { keys: vec![self.keys.log(), self.keys.meta()], args };
-        let returned = self.ask(&self.head, &call).await?;
-        read_standing(&returned).ok_or(StoreError::Refused(Refusal::Other))
+        let returned = self.commands.ask(&self.head, &call).await?;
+        read_standing(&returned).ok_or(UNREADABLE)
     }
+}
 
-    /// The call that appends.
-    pub(super) fn append_call(&self, append: &Append) -> Call {
-        let mut keys = self.append_keys();
-        keys.extend(append.request.iter().map(|request| self.keys.claim(request.key)));
-        keys.extend(append.events.iter().filter_map(|new| new.claim).map(|claim| self.keys.claim(claim)));
-        let message = append.message;
-        let heard = message.and_then(|m| m.heard);
-        let mirror = !message.is_some_and(|m| m.from_mirror);
-        let mut args = self.append_args(message.map(|m| m.lease), heard.map(|h| h.number), mirror);
-        args.push_any(append.request.map(|request| request.body));
-        args.push_any(heard.and_then(|heard| heard.digest));
-        args.push(append.events.len());
-        for new in &append.events {
-            let Event { product_id, event_type, data, timestamp } = &new.event;
-            let claimed = if new.claim.is_some() { "1" } else { "" };
-            args.extend([
-                event_type.as_str(),
-                product_id.as_str(),
-                data.as_str(),
-                timestamp.as_str(),
-                claimed,
-            ]);
-        }
-        Call { keys, args }
-    }
-
-    /// The keys that every append touches.
-    fn append_keys(&self) -> Vec<String> {
-        let keys = &self.keys;
-        vec![keys.log(), keys.meta(), keys.lease(), keys.lease_meta(), keys.streaks()]
-    }
-
-    /// The arguments that every append begins with.
-    fn append_args(&self, lease: Option<LeaseToken>, number: Option<u64>, mirror: bool) -> Args {
-        let mut args = Args::default();
-        args.push(Epoch::from_random(rand::random()));
-        args.push_any(lease.map(|lease| lease.0));
-        args.push_any(number);
-        args.push(self.config.events_max);
-        args.push(self.config.claim_ttl_secs.saturating_mul(1_000));
-        args.push(self.keys.channel("product-cache-invalidation"));
-        args.push_any(mirror.then(|| self.keys.channel("product-updates")));
-        args
-    }
-
-    fn connected<'a>(&self, link: &'a Link) -> Result<&'a Client, StoreError> {
-        link.up().ok_or(StoreError::Refused(Refusal::NotConnected))
-    }
-
-    /// A reason that nobody foresaw is logged when it changes, not with each command.
-    fn tell_once(&self, reason: &str) {
-        let before = self.told.lock().replace(reason.to_owned());
-        if before.as_deref() != Some(reason) {
-            tracing::warn!(reason, "Redis refuses commands");
-        }
-    }
-
-    fn error(&self, error: &Error) -> StoreError {
-        match error.kind() {
-            ErrorKind::Timeout | ErrorKind::IO | ErrorKind::Canceled => StoreError::Unknown,
-            ErrorKind::Backpressure => StoreError::Refused(Refusal::Busy),
-            _ => {
-                let refusal = Refusal::of(error.details());
-                if refusal == Refusal::Other {
-                    self.tell_once(without_args(error.details()));
-                }
-                StoreError::Refused(refusal)
-            }
-        }
+/// Sends what waits in the line, until it is told to stop.
+async fn send(line: Arc<Line<Part>>, appends: Arc<Appends>, stop: CancellationToken) {
+    tokio::select! {
+        () = line.serve(|parts| appends.all(parts)) => {}
+        () = stop.cancelled() => {}
     }
 }
 
 #[async_trait]
 impl Store for RedisStore {
     async fn append(&self, append: &Append) -> Result<Taken, StoreError> {
-        read_append(&self.run_append(&self.append, self.append_call(append)).await?)
+        let part = self.appends.part(append);
+        match append.message {
+            Some(message) => self.appends.one(&Terms::of_message(message), part).await,
+            None => self.line.ask(part).await.unwrap_or_else(|unanswered| match unanswered {
+                Unanswered::Full => Err(StoreError::Refused(Refusal::Busy)),
+                Unanswered::Gone => Err(StoreError::Unknown),
+            }),
+        }
     }
 
     async fn append_gap(&self, gap: &InputGap) -> Result<Taken, StoreError> {
-        let keys = self.append_keys();
-        let mut args = self.append_args(gap.lease, None, false);
-        let product_ids = gap.product_ids.iter().map(ProductId::as_str).collect::<Vec<_>>().join(",");
-        args.extend(["", "", "1", KIND_GAP, &product_ids, "", "", ""]);
-        read_append(&self.run_append(&self.append, Call { keys, args }).await?)
+        self.appends.one(&Terms::of_gap(gap), Appends::part_of_gap(gap)).await
     }
 
     async fn head(&self) -> Result<Standing, StoreError> {
@@ -321,14 +244,14 @@ impl Store for RedisStore {
     }
 
     async fn read(&self, after_n: u64) -> Result<Vec<Stored>, StoreError> {
-        let reads = self.connected(&self.reads)?.with_options(&once(Self::TIMEOUT));
+        let reads = Commands::connected(&self.reads)?.with_options(&once(Commands::TIMEOUT));
         let (log, after) = (self.keys.log(), format!("{after_n}-0"));
         let args = ["COUNT", Self::READ_MAX, "BLOCK", Self::BLOCK_MS, "STREAMS", &log, &after];
         let command = CustomCommand::new_static("XREAD", self.slot(), true);
         let read: Value = reads
             .custom(command, args.map(str::to_owned).to_vec())
             .await
-            .map_err(|error| self.error(&error))?;
+            .map_err(|error| self.commands.error(&error))?;
         // What is no entry of ours got into the log from outside.
         read_stream(read).ok_or(StoreError::Inconsistent(None))
     }

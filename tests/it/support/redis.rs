@@ -15,6 +15,7 @@ use std::{
 use shelfcast::{
     eventlog::redis::{RedisLogConfig, RedisStore, SharedLog},
     redis::{Keys, RedisConfig},
+    tasks::Tasks,
     telemetry::Metrics,
 };
 
@@ -167,7 +168,7 @@ impl RedisServer {
     /// What one pod asks of it.
     pub async fn store(&self, config: RedisLogConfig) -> RedisStore {
         let redis = RedisConfig::new(&self.url(), Keys::new("shelfcast", "")).unwrap();
-        let store = RedisStore::new(&redis, config).unwrap();
+        let store = RedisStore::new(&redis, config, &Tasks::new()).unwrap();
         store.check().await.unwrap().unwrap();
         store
     }

@@ -1,0 +1,150 @@
+//! [`Appends`]: the calls of the scripts that append. Each request says its part, and many of them make one call. See
+//! `append.lua` for the arguments.
+
+use std::sync::Arc;
+
+use super::{
+    answers::{KIND_GAP, read_append, read_append_of_one},
+    commands::{Commands, Ran},
+    group::Question,
+    server::RedisLogConfig,
+    store::{StoreError, Taken},
+};
+use crate::{
+    eventlog::{Append, InputGap, LeaseToken, Message},
+    model::{Epoch, Event, MessageDigest, Origin, ProductId},
+    redis::{Args, Call, Keys, Script},
+    telemetry::Context,
+};
+
+/// Makes calls, and sends them.
+#[derive(Debug)]
+pub(super) struct Appends {
+    commands: Arc<Commands>,
+    keys: Keys,
+    config: RedisLogConfig,
+    script: Script,
+}
+
+/// The part of one request: the keys of its claims, and what it has to say. Put together by whoever brings it.
+#[derive(Debug)]
+pub(super) struct Part {
+    claims: Vec<String>,
+    args: Args,
+}
+
+/// What holds for a whole call. The default is that of requests which may share one.
+#[derive(Debug)]
+pub(super) struct Terms {
+    lease: Option<LeaseToken>,
+    number: Option<u64>,
+    digest: Option<MessageDigest>,
+    mirror: bool,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { lease: None, number: None, digest: None, mirror: true }
+    }
+}
+
+impl Terms {
+    pub(super) fn of_message(message: Message) -> Self {
+        Self {
+            lease: Some(message.lease),
+            number: message.heard.map(|heard| heard.number),
+            digest: message.heard.and_then(|heard| heard.digest),
+            mirror: !message.from_mirror,
+        }
+    }
+
+    pub(super) fn of_gap(gap: &InputGap) -> Self {
+        Self { lease: gap.lease, mirror: false, ..Self::default() }
+    }
+}
+
+impl Question for Part {
+    type Answer = Result<Taken, StoreError>;
+
+    fn bytes(&self) -> usize {
+        self.args.bytes()
+    }
+}
+
+impl Appends {
+    /// `script`: the one that appends what was not observed.
+    pub(super) fn new(commands: Arc<Commands>, keys: Keys, config: RedisLogConfig, script: Script) -> Self {
+        Self { commands, keys, config, script }
+    }
+
+    /// What a request says.
+    pub(super) fn part(&self, append: &Append) -> Part {
+        let events = append.events.iter().filter_map(|new| new.claim);
+        let claims = append.request.iter().map(|request| request.key).chain(events);
+        let claims = claims.map(|claim| self.keys.claim(claim)).collect();
+        let mut args = Args::default();
+        args.push_any(append.request.map(|request| request.body));
+        args.push_any(Context::origin().as_ref().map(Origin::as_str));
+        args.push(append.events.len());
+        for new in &append.events {
+            let Event { product_id, event_type, data, timestamp } = &new.event;
+            let claimed = if new.claim.is_some() { "1" } else { "" };
+            args.extend([
+                event_type.as_str(),
+                product_id.as_str(),
+                data.as_str(),
+                timestamp.as_str(),
+                claimed,
+            ]);
+        }
+        Part { claims, args }
+    }
+
+    /// What is said of an input that lost something.
+    pub(super) fn part_of_gap(gap: &InputGap) -> Part {
+        let product_ids = gap.product_ids.iter().map(ProductId::as_str).collect::<Vec<_>>().join(",");
+        let mut args = Args::default();
+        args.push("");
+        args.push_any(Context::origin().as_ref().map(Origin::as_str));
+        args.extend(["1", KIND_GAP, &product_ids, "", "", ""]);
+        Part { claims: Vec::new(), args }
+    }
+
+    /// One call for all of them.
+    pub(super) fn call(&self, terms: &Terms, parts: &[Part]) -> Call {
+        let names = &self.keys;
+        let mut keys = vec![names.log(), names.meta(), names.lease(), names.lease_meta(), names.streaks()];
+        keys.extend(parts.iter().flat_map(|part| &part.claims).cloned());
+        let mut args = Args::default();
+        args.push(Epoch::from_random(rand::random()));
+        args.push_any(terms.lease.map(|lease| lease.0));
+        args.push_any(terms.number);
+        args.push(self.config.events_max);
+        args.push(self.config.claim_ttl_secs.saturating_mul(1_000));
+        args.push(names.channel("product-cache-invalidation"));
+        args.push_any(terms.mirror.then(|| names.channel("product-updates")));
+        args.push_any(terms.digest);
+        args.push(parts.len());
+        parts.iter().for_each(|part| args.append(&part.args));
+        Call { keys, args }
+    }
+
+    /// Sends a call of a script that appends.
+    pub(super) async fn send(&self, script: &Script, call: &Call) -> Result<Ran, StoreError> {
+        self.commands.write(script, call).await
+    }
+
+    /// Appends what one request says.
+    pub(super) async fn one(&self, terms: &Terms, part: Part) -> Result<Taken, StoreError> {
+        let call = self.call(terms, &[part]);
+        read_append_of_one(&self.send(&self.script, &call).await?)
+    }
+
+    /// Appends what requests say that share a call, and answers each.
+    pub(super) async fn all(&self, parts: Vec<Part>) -> Vec<Result<Taken, StoreError>> {
+        let call = self.call(&Terms::default(), &parts);
+        let ran = self.send(&self.script, &call).await;
+        let taken = ran.and_then(|ran| read_append(&ran, parts.len()));
+        taken.unwrap_or_else(|error| vec![Err(error); parts.len()])
+    }
+}
