@@ -25,15 +25,18 @@ local invalidation_channel, mirror_channel, message_digest = ARGV[6], ARGV[7], A
 if token ~= '' and redis.call('GET', lease) ~= token then return { 'fenced' } end
 local at = standing() or begin(ARGV[1])
 local now = math.max(at.time + 1, clock_micros())
+-- Spelled once: that costs as much as a command.
+local head_n, head_time = digits(at.n), digits(at.time)
 local answers = { 'done', at.lineage }
-local function answer(...)
-  for _, word in ipairs({ ... }) do answers[#answers + 1] = word end
+local function answer(what, accepted, duplicates, cursor)
+  local last = #answers
+  answers[last + 1], answers[last + 2], answers[last + 3], answers[last + 4] = what, accepted, duplicates, cursor
 end
 
 if count ~= '' then
   local done = redis.call('HMGET', KEYS[4], 'appended_token', 'appended_count', 'appended_cursor')
   if done[1] == token and tonumber(done[2]) >= tonumber(count) then
-    answer('repeated', '0', '0', done[3])
+    answer('repeated', 0, 0, done[3])
     return answers
   end
 end
@@ -59,9 +62,8 @@ local function next_request()
   local last_arg = next_arg + 2 + 5 * tonumber(ARGV[next_arg + 2])
   request.claim = request.body ~= '' and claim_key()
   for arg = next_arg + 3, last_arg, 5 do
-    local kind, product, data, timestamp, is_claimed = unpack(ARGV, arg, arg + 4)
-    local claim = is_claimed ~= '' and claim_key()
-    request[#request + 1] = { kind = kind, product = product, data = data, timestamp = timestamp, claim = claim }
+    request[#request + 1] = { kind = ARGV[arg], product = ARGV[arg + 1], data = ARGV[arg + 2],
+                              timestamp = ARGV[arg + 3], claim = ARGV[arg + 4] ~= '' and claim_key() }
   end
   next_arg = last_arg + 1
   return request
@@ -70,8 +72,9 @@ end
 local appended, others, told = {}, {}, {}
 -- Returns what is to be answered in place of everything if it is refused.
 local function append(event, origin)
-  local fields = { 'e', at.epoch, 't', digits(now), 'b', digits(at.time), 'k', event.kind, 'p', event.product,
-                   'd', event.data, 's', event.timestamp }
+  local n, time = digits(at.n + 1), digits(now)
+  local fields = { 'e', at.epoch, 't', time, 'b', head_time, 'k', event.kind, 'p', event.product, 'd', event.data,
+                   's', event.timestamp }
   if message_digest ~= '' and #appended == 0 then
     fields[#fields + 1] = 'm'
     fields[#fields + 1] = message_digest
@@ -80,14 +83,13 @@ local function append(event, origin)
     fields[#fields + 1] = 'o'
     fields[#fields + 1] = origin
   end
-  local added = redis.pcall('XADD', log, 'MAXLEN', '~', max_len, digits(at.n + 1) .. '-0', unpack(fields))
+  local added = redis.pcall('XADD', log, 'MAXLEN', '~', max_len, n .. '-0', unpack(fields))
   if added.err then
     return string.find(added.err, 'equal or smaller', 1, true) and { 'inconsistent', at.epoch } or added
   end
-  at.n = at.n + 1
-  at.time = now
-  now = now + 1
-  event.cursor = at.epoch .. '.' .. digits(at.n)
+  at.n, at.time, now = at.n + 1, now, now + 1
+  head_n, head_time = n, time
+  event.cursor = at.epoch .. '.' .. n
   appended[#appended + 1] = event
 end
 
@@ -126,15 +128,15 @@ for _ = 1, tonumber(ARGV[9]) do
       end
     end
     local duplicates = #request - accepted
-    if cursor == '' then cursor = at.epoch .. '.' .. digits(at.n) end
+    if cursor == '' then cursor = at.epoch .. '.' .. head_n end
     if request.claim then
       claims[request.claim] = request.body .. ' ' .. accepted .. ' ' .. duplicates .. ' ' .. cursor
       made[request.claim] = true
     end
-    answer('taken', digits(accepted), digits(duplicates), cursor)
+    answer('taken', accepted, duplicates, cursor)
   end
 end
-if #appended > 0 then redis.call('HSET', meta, 'n', digits(at.n), 'time', digits(at.time)) end
+if #appended > 0 then redis.call('HSET', meta, 'n', head_n, 'time', head_time) end
 
 -- Whoever else speaks of a product ends its streak. A gap may be about any, and ends all; so do more than fit in a command,
 -- and a command that is refused, because the key is of another kind or the user lacks the right.
