@@ -108,8 +108,7 @@ impl RedisStore {
     /// How long a read waits for an entry, in milliseconds. Also how long a reader stays with an epoch that ended.
     const BLOCK_MS: &str = "500";
     /// Calls that append what publishers bring, under way at once. One keeps the server waiting for the next, more make
-    /// smaller calls: 19,000 to 23,000 events/s with one, 22,000 to 24,000 with two, 24,000 to 25,000 with four
-    /// (`docs/performance.md`).
+    /// smaller calls (ADR 0040 has what was measured).
     const CALLS_UNDER_WAY_MAX: usize = 4;
 
     /// A store at this server. It begins to connect at once, in the background, where it also appends.
