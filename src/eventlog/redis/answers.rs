@@ -14,7 +14,7 @@ use crate::{
     model::{Data, Entry, Epoch, Event, LogTime, Origin, Position, ProductId, Timestamp},
 };
 
-/// What none of our scripts returns.
+/// The answer is none that our scripts give.
 pub(super) const UNREADABLE: StoreError = StoreError::Refused(Refusal::Other);
 
 /// The kind of an entry that says that an input lost something; every other kind is an event's type.

@@ -43,8 +43,9 @@ end
 
 -- What each claim stands for. A key of another kind than a text says nothing (MGET does not refuse it), and is overwritten.
 local claims = {}
-for first = 6, #KEYS, 1000 do
-  local last = math.min(first + 999, #KEYS)
+local last_claim = what_changed and #KEYS - 2 or #KEYS
+for first = 6, last_claim, 1000 do
+  local last = math.min(first + 999, last_claim)
   for i, said in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do claims[KEYS[first + i - 1]] = said or nil end
 end
 -- Claims that are new, and those that were met: these are written again, so that waiting for replicas or the disk covers
@@ -138,14 +139,16 @@ for _ = 1, tonumber(ARGV[9]) do
 end
 if #appended > 0 then redis.call('HSET', meta, 'n', head_n, 'time', head_time) end
 
--- Whoever else speaks of a product ends its streak. A gap may be about any, and ends all; so do more than fit in a command,
--- and a command that is refused, because the key is of another kind or the user lacks the right.
-if #others > 0 then
-  local each = appended[1].kind ~= 'gap' and #others <= 1000
-  local ended = each and redis.pcall('HDEL', streaks, unpack(others))
+-- Whoever else speaks of a product ends its streak. A gap may be about any, and ends all; so does a command that is refused,
+-- because the key is of another kind or the user lacks the right.
+for first = 1, #others, 1000 do
+  local each = appended[1].kind ~= 'gap'
+  local ended = each and redis.pcall('HDEL', streaks, unpack(others, first, math.min(first + 999, #others)))
   if type(ended) ~= 'number' then redis.call('UNLINK', streaks) end
 end
-if keep_seen and answers[3] == 'taken' then keep_seen(at.epoch, at.n, told) end
+-- Of a request that is alone in its call.
+local what, _, _, cursor = unpack(answers, 3, 6)
+if keep_seen and what == 'taken' then keep_seen(at.epoch, at.n, told) end
 
 -- Every value is plain: ids, types, cursors and times need no escaping, data is JSON already.
 for _, event in ipairs(appended) do
@@ -163,7 +166,7 @@ for claim in pairs(made) do redis.call('SET', claim, claims[claim], 'PX', claim_
 for claim in pairs(met) do
   if not made[claim] then redis.call('SET', claim, claims[claim], 'KEEPTTL') end
 end
-if count ~= '' then
-  redis.call('HSET', KEYS[4], 'appended_token', token, 'appended_count', count, 'appended_cursor', answers[6])
+if count ~= '' and what == 'taken' then
+  redis.call('HSET', KEYS[4], 'appended_token', token, 'appended_count', count, 'appended_cursor', cursor)
 end
 return answers

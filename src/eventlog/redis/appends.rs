@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{
     answers::{KIND_GAP, read_append, read_append_of_one},
-    commands::{Commands, Ran},
-    group::Question,
+    commands::Commands,
+    line::Question,
     server::RedisLogConfig,
     store::{StoreError, Taken},
 };
@@ -31,21 +31,16 @@ pub(super) struct Appends {
 pub(super) struct Part {
     claims: Vec<String>,
     args: Args,
+    events: usize,
 }
 
 /// What holds for a whole call. The default is that of requests which may share one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Terms {
     lease: Option<LeaseToken>,
     number: Option<u64>,
     digest: Option<MessageDigest>,
-    mirror: bool,
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        Self { lease: None, number: None, digest: None, mirror: true }
-    }
+    unmirrored: bool,
 }
 
 impl Terms {
@@ -54,21 +49,29 @@ impl Terms {
             lease: Some(message.lease),
             number: message.heard.map(|heard| heard.number),
             digest: message.heard.and_then(|heard| heard.digest),
-            mirror: !message.from_mirror,
+            unmirrored: message.from_mirror,
         }
     }
 
     pub(super) fn of_gap(gap: &InputGap) -> Self {
-        Self { lease: gap.lease, mirror: false, ..Self::default() }
+        Self { lease: gap.lease, unmirrored: true, ..Self::default() }
     }
 }
 
 impl Question for Part {
     type Answer = Result<Taken, StoreError>;
 
-    fn bytes(&self) -> usize {
-        self.args.bytes()
+    fn weight_bytes(&self) -> u32 {
+        let claims: usize = self.claims.iter().map(String::len).sum();
+        let weight = self.args.bytes() + claims + (self.events + self.claims.len()) * Self::COMMANDS_BYTES;
+        weight.try_into().unwrap_or(u32::MAX)
     }
+}
+
+impl Part {
+    /// What an event or a claim weighs beside its bytes, because the server does several commands for it: so a full call is 150
+    /// events of the usual size, two milliseconds of the server (`docs/performance.md`), and never more than 256.
+    const COMMANDS_BYTES: usize = 256;
 }
 
 impl Appends {
@@ -97,7 +100,7 @@ impl Appends {
                 claimed,
             ]);
         }
-        Part { claims, args }
+        Part { claims, args, events: append.events.len() }
     }
 
     /// What is said of an input that lost something.
@@ -107,14 +110,13 @@ impl Appends {
         args.push("");
         args.push_any(Context::origin().as_ref().map(Origin::as_str));
         args.extend(["1", KIND_GAP, &product_ids, "", "", ""]);
-        Part { claims: Vec::new(), args }
+        Part { claims: Vec::new(), args, events: 1 }
     }
 
     /// One call for all of them.
-    pub(super) fn call(&self, terms: &Terms, parts: &[Part]) -> Call {
+    pub(super) fn call(&self, terms: &Terms, parts: Vec<Part>) -> Call {
         let names = &self.keys;
         let mut keys = vec![names.log(), names.meta(), names.lease(), names.lease_meta(), names.streaks()];
-        keys.extend(parts.iter().flat_map(|part| &part.claims).cloned());
         let mut args = Args::default();
         args.push(Epoch::from_random(rand::random()));
         args.push_any(terms.lease.map(|lease| lease.0));
@@ -122,29 +124,27 @@ impl Appends {
         args.push(self.config.events_max);
         args.push(self.config.claim_ttl_secs.saturating_mul(1_000));
         args.push(names.channel("product-cache-invalidation"));
-        args.push_any(terms.mirror.then(|| names.channel("product-updates")));
+        args.push_any((!terms.unmirrored).then(|| names.channel("product-updates")));
         args.push_any(terms.digest);
         args.push(parts.len());
-        parts.iter().for_each(|part| args.append(&part.args));
+        for part in parts {
+            keys.extend(part.claims);
+            args.append(&part.args);
+        }
         Call { keys, args }
     }
 
-    /// Sends a call of a script that appends.
-    pub(super) async fn send(&self, script: &Script, call: &Call) -> Result<Ran, StoreError> {
-        self.commands.write(script, call).await
-    }
-
     /// Appends what one request says.
-    pub(super) async fn one(&self, terms: &Terms, part: Part) -> Result<Taken, StoreError> {
-        let call = self.call(terms, &[part]);
-        read_append_of_one(&self.send(&self.script, &call).await?)
+    pub(super) async fn append_one(&self, terms: &Terms, part: Part) -> Result<Taken, StoreError> {
+        let call = self.call(terms, vec![part]);
+        read_append_of_one(&self.commands.write(&self.script, &call).await?)
     }
 
     /// Appends what requests say that share a call, and answers each.
-    pub(super) async fn all(&self, parts: Vec<Part>) -> Vec<Result<Taken, StoreError>> {
-        let call = self.call(&Terms::default(), &parts);
-        let ran = self.send(&self.script, &call).await;
-        let taken = ran.and_then(|ran| read_append(&ran, parts.len()));
-        taken.unwrap_or_else(|error| vec![Err(error); parts.len()])
+    pub(super) async fn append_all(&self, parts: Vec<Part>) -> Vec<Result<Taken, StoreError>> {
+        let count = parts.len();
+        let ran = self.commands.write(&self.script, &self.call(&Terms::default(), parts)).await;
+        let taken = ran.and_then(|ran| read_append(&ran, count));
+        taken.unwrap_or_else(|error| vec![Err(error); count])
     }
 }

@@ -13,7 +13,8 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    /// Failures in a row that open it (research: 3 consecutive).
+    /// Failures in a row that open it (research: 3 consecutive). Each append is one, also of those that were under way together on
+    /// a connection that broke, or in one call.
     const FAILURES: u32 = 3;
     /// Between two tries while it is open: short, so that publishers are taken again within a second.
     const RETRY: Duration = Duration::from_millis(200);

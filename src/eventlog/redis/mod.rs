@@ -8,9 +8,9 @@ mod answers;
 mod appends;
 mod breaker;
 mod commands;
-mod group;
 mod history;
 mod lag;
+mod line;
 mod observe;
 mod reader;
 mod seen;
@@ -96,7 +96,7 @@ impl<S: Store> SharedLog<S> {
             }
             Err(StoreError::KeyReused) => Err(AppendError::KeyReused),
             Err(StoreError::Fenced) => Err(AppendError::Fenced),
-            Err(StoreError::Contended) => Err(overloaded()),
+            Err(StoreError::Contended | StoreError::NoRoom) => Err(overloaded()),
             Err(StoreError::Inconsistent(_) | StoreError::Refused(_) | StoreError::Unknown) => {
                 Err(unavailable())
             }
@@ -104,6 +104,9 @@ impl<S: Store> SharedLog<S> {
     }
 
     fn note(&self, taken: &Result<Taken, StoreError>) {
+        if taken == &Err(StoreError::NoRoom) {
+            return;
+        }
         let mut breaker = self.breaker.lock();
         match taken {
             Ok(_) | Err(StoreError::KeyReused | StoreError::Fenced | StoreError::Contended) => {

@@ -164,10 +164,10 @@ impl DueBoundary {
 impl SnapshotStore for RedisStore {
     async fn append_seen(&self, append: &Append, writes: &SeenWrites) -> Result<Stands, StoreError> {
         let terms = append.message.map(Terms::of_message).unwrap_or_default();
-        let mut call = self.appends.call(&terms, &[self.appends.part(append)]);
+        let mut call = self.appends.call(&terms, vec![self.appends.part(append)]);
         call.keys.extend([self.keys.snapshots(), self.keys.sales()]);
         writes.say(&mut call.args);
-        let ran = self.appends.send(&self.append_seen, &call).await?;
+        let ran = self.commands.write(&self.append_seen, &call).await?;
         match ran.returned.split_first() {
             Some((kind, stands)) if kind == "changed" => read_stands(stands).ok_or(UNREADABLE),
             _ => read_append_of_one(&ran).map(Stands::Taken),

@@ -18,7 +18,7 @@ use super::{
     answers::{UNREADABLE, read_standing, read_stream},
     appends::{Appends, Part, Terms},
     commands::Commands,
-    group::{Line, Unanswered},
+    line::{Line, Unanswered},
     store::{Refusal, Standing, Store, StoreError, Stored, Taken},
 };
 use crate::{
@@ -50,6 +50,19 @@ pub enum Durability {
     Replica,
     /// When the primary wrote it to its disk (`WAITAOF`, Redis 7.2).
     Fsync,
+}
+
+impl Durability {
+    /// Calls under way at once that append what publishers bring (ADR 0040 has what was measured).
+    fn calls_under_way_max(self) -> usize {
+        match self {
+            // One is executed while the next is on its way.
+            Self::Memory => 2,
+            // A call that waits to be confirmed holds the connection: one behind it would wait at the server, where nobody can
+            // join it any more.
+            Self::Replica | Self::Fsync => 1,
+        }
+    }
 }
 
 /// The log at a Redis server.
@@ -107,27 +120,22 @@ impl RedisStore {
     const READ_MAX: &str = "512";
     /// How long a read waits for an entry, in milliseconds. Also how long a reader stays with an epoch that ended.
     const BLOCK_MS: &str = "500";
-    /// Calls that append what publishers bring, under way at once. One keeps the server waiting for the next, more make
-    /// smaller calls (ADR 0040 has what was measured).
-    const CALLS_UNDER_WAY_MAX: usize = 4;
-
-    /// A store at this server. It begins to connect at once, in the background, where it also appends.
+    /// A store at this server. It begins to connect at once, in the background. `tasks` send what waits to be appended.
     pub fn new(redis: &RedisConfig, config: RedisLogConfig, tasks: &Tasks) -> Result<Self, Unfit> {
         let no_client = |error: Error| Unfit::NoClient(error.to_string());
-        let link = Arc::new(redis.client().map_err(no_client)?);
-        let commands = Arc::new(Commands::new(link, config.durability));
-        let keys = redis.keys.clone();
-        let appends =
-            Arc::new(Appends::new(Arc::clone(&commands), keys.clone(), config, Script::new(APPEND)));
-        let line = Arc::new(Line::new());
-        for _ in 0..Self::CALLS_UNDER_WAY_MAX {
+        let (link, reads) =
+            (Arc::new(redis.client().map_err(no_client)?), redis.client().map_err(no_client)?);
+        let (keys, commands) = (redis.keys.clone(), Arc::new(Commands::new(link, config.durability)));
+        let appends = Appends::new(Arc::clone(&commands), keys.clone(), config, Script::new(APPEND));
+        let (appends, line) = (Arc::new(appends), Arc::new(Line::new()));
+        for _ in 0..config.durability.calls_under_way_max() {
             tasks.spawn_vital("appends", send(Arc::clone(&line), Arc::clone(&appends), tasks.stopping()));
         }
         Ok(Self {
             config,
             keys,
             commands,
-            reads: redis.client().map_err(no_client)?,
+            reads,
             appends,
             line,
             append_seen: Script::new(APPEND_SEEN),
@@ -209,12 +217,10 @@ impl RedisStore {
     }
 }
 
-/// Sends what waits in the line, until it is told to stop.
+/// Sends what waits in the line, until it is told to stop. Then nobody waits any more.
 async fn send(line: Arc<Line<Part>>, appends: Arc<Appends>, stop: CancellationToken) {
-    tokio::select! {
-        () = line.serve(|parts| appends.all(parts)) => {}
-        () = stop.cancelled() => {}
-    }
+    stop.run_until_cancelled(line.serve(|parts| appends.append_all(parts))).await;
+    line.close().await;
 }
 
 #[async_trait]
@@ -222,16 +228,16 @@ impl Store for RedisStore {
     async fn append(&self, append: &Append) -> Result<Taken, StoreError> {
         let part = self.appends.part(append);
         match append.message {
-            Some(message) => self.appends.one(&Terms::of_message(message), part).await,
+            Some(message) => self.appends.append_one(&Terms::of_message(message), part).await,
             None => self.line.ask(part).await.unwrap_or_else(|unanswered| match unanswered {
-                Unanswered::Full => Err(StoreError::Refused(Refusal::Busy)),
-                Unanswered::Gone => Err(StoreError::Unknown),
+                Unanswered::Full => Err(StoreError::NoRoom),
+                Unanswered::Closed => Err(StoreError::Unknown),
             }),
         }
     }
 
     async fn append_gap(&self, gap: &InputGap) -> Result<Taken, StoreError> {
-        self.appends.one(&Terms::of_gap(gap), Appends::part_of_gap(gap)).await
+        self.appends.append_one(&Terms::of_gap(gap), Appends::part_of_gap(gap)).await
     }
 
     async fn head(&self) -> Result<Standing, StoreError> {

@@ -116,6 +116,9 @@ pub enum StoreError {
     /// What it was computed from did not stand any more, every time; nothing was done.
     #[error("others were quicker every time")]
     Contended,
+    /// More waits for the server than may; it was not asked.
+    #[error("too much waits for the server")]
+    NoRoom,
     /// What the server keeps of this epoch contradicts itself; nothing was done. A new epoch mends it. `None`: of the one
     /// that the caller asked about.
     #[error("the log and its head contradict each other")]
@@ -135,6 +138,7 @@ impl StoreError {
             Self::KeyReused => "key_reused",
             Self::Fenced => "fenced",
             Self::Contended => "contended",
+            Self::NoRoom => "no_room",
             Self::Inconsistent(_) => "inconsistent",
             Self::Refused(refusal) => refusal.as_str(),
             Self::Unknown => "unknown",

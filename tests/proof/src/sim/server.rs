@@ -1,5 +1,6 @@
 //! [`Server`]: a Redis as the log's scripts see it. Each method is one script; they follow `append.lua`, `epoch.lua` and
-//! `head.lua` step by step. Knows no time but the one it is told, and no network.
+//! `head.lua` step by step. Knows no time but the one it is told, and no network. Each append is a call of its own here; what
+//! becomes of several in one is `tests/it/grouped.rs`.
 
 use std::{
     collections::{HashMap, VecDeque},

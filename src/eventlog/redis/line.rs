@@ -1,10 +1,10 @@
 //! [`Line`]: requests that wait while calls are under way leave together, as one call (group commit). Knows neither Redis nor
 //! what a request says. It joins nothing on a timer: while nothing is under way, a request leaves at once.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use tokio::sync::{
-    Mutex,
+    Mutex, OwnedSemaphorePermit, Semaphore,
     mpsc::{self, error::TrySendError},
     oneshot,
 };
@@ -14,19 +14,23 @@ pub(super) trait Question: Send {
     /// What it is answered with.
     type Answer: Send;
 
-    /// About how large it is.
-    fn bytes(&self) -> usize;
+    /// What it holds and costs, in bytes.
+    fn weight_bytes(&self) -> u32;
 }
 
 /// Where requests wait.
 pub(super) struct Line<Q: Question> {
     end: mpsc::Sender<Waiting<Q>>,
+    room: Arc<Semaphore>,
     front: Mutex<Front<Q>>,
 }
 
+/// A request in the line.
 struct Waiting<Q: Question> {
     question: Q,
-    answer: oneshot::Sender<Q::Answer>,
+    asker: oneshot::Sender<Q::Answer>,
+    /// Its part of the line's room, until it leaves.
+    _room: OwnedSemaphorePermit,
 }
 
 struct Front<Q: Question> {
@@ -38,73 +42,85 @@ struct Front<Q: Question> {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unanswered {
-    /// Too many wait: it was not asked.
+    /// Too much waits: it was not asked.
     Full,
-    /// Nobody asks any more, or whoever did ended: it may have been asked.
-    Gone,
+    /// Nobody asks any more: it may have been asked.
+    Closed,
 }
 
 impl<Q: Question> Line<Q> {
-    /// Requests that may wait; as many as a pod has under way at most (`IN_FLIGHT_MAX`), and room for some that nobody waits for.
-    const WAITING_MAX: usize = 2_048;
-    /// Of one call. A server that runs it does nothing else meanwhile: this is about 200 events, two milliseconds of it. A
-    /// request that is larger goes alone.
-    const CALL_BYTES_MAX: usize = 64 * 1024;
+    /// Requests that may wait.
+    const WAITING_MAX: usize = 4_096;
+    /// What they may weigh: four times what may be at work (`ingest/load.rs`), because whoever gives up leaves what they brought
+    /// behind until it is their turn.
+    const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
+    /// Of one call. A server that runs it does nothing else meanwhile. A request that is larger goes alone.
+    const CALL_BYTES_MAX: u32 = 64 * 1024;
 
     pub(super) fn new() -> Self {
         let (end, line) = mpsc::channel(Self::WAITING_MAX);
-        Self { end, front: Mutex::new(Front { line, next: None }) }
+        let room = Arc::new(Semaphore::new(Self::WAITING_BYTES_MAX));
+        Self { end, room, front: Mutex::new(Front { line, next: None }) }
     }
 
-    /// Waits for the answer. Dropped in time, it is not asked.
+    /// Waits for the answer. Dropped while it waits for its turn, it is not asked.
     pub(super) async fn ask(&self, question: Q) -> Result<Q::Answer, Unanswered> {
-        let (answer, answered) = oneshot::channel();
-        self.end.try_send(Waiting { question, answer }).map_err(|refused| match refused {
+        let room = Arc::clone(&self.room).try_acquire_many_owned(question.weight_bytes());
+        let (asker, answer) = oneshot::channel();
+        let waiting = Waiting { question, asker, _room: room.map_err(|_| Unanswered::Full)? };
+        self.end.try_send(waiting).map_err(|refused| match refused {
             TrySendError::Full(_) => Unanswered::Full,
-            TrySendError::Closed(_) => Unanswered::Gone,
+            TrySendError::Closed(_) => Unanswered::Closed,
         })?;
-        answered.await.map_err(|_| Unanswered::Gone)
+        answer.await.map_err(|_| Unanswered::Closed)
     }
 
-    /// Asks for whoever waits, one call after the other, for ever. As many calls are under way at once as tasks run this.
+    /// Asks for whoever waits, one call after the other, until it is dropped. As many calls are under way at once as tasks do this.
     /// `call` answers each question in its place.
     pub(super) async fn serve<C>(&self, call: impl Fn(Vec<Q>) -> C)
     where
         C: Future<Output = Vec<Q::Answer>>,
     {
-        loop {
-            let (questions, answers): (Vec<_>, Vec<_>) = self.take().await.into_iter().unzip();
-            for (waiting, answer) in answers.into_iter().zip(call(questions).await) {
+        while let Some((questions, askers)) = self.take().await {
+            for (asker, answer) in askers.into_iter().zip(call(questions).await) {
                 // Whoever has given up meanwhile needs none.
-                let _given_up = oneshot::Sender::send(waiting, answer);
+                let _given_up = asker.send(answer);
             }
         }
     }
 
-    /// Who waits, in their order; at least one. Cancel safe.
-    async fn take(&self) -> Vec<(Q, oneshot::Sender<Q::Answer>)> {
+    /// Ends it for those who wait and for those who come.
+    pub(super) async fn close(&self) {
         let mut front = self.front.lock().await;
-        let (mut taken, mut bytes) = (Vec::new(), 0);
-        while let Some(Waiting { question, answer }) = front.next(taken.is_empty()).await {
-            if answer.is_closed() {
+        front.line.close();
+        front.next = None;
+        while front.line.try_recv().is_ok() {}
+    }
+
+    /// Who waits, in their order, at least one; `None`: the line is closed. Cancel safe.
+    async fn take(&self) -> Option<(Vec<Q>, Vec<oneshot::Sender<Q::Answer>>)> {
+        let mut front = self.front.lock().await;
+        let (mut questions, mut askers, mut weight) = (Vec::new(), Vec::new(), 0);
+        while let Some(waiting) = front.next(questions.is_empty()).await {
+            if waiting.asker.is_closed() {
                 continue;
             }
-            bytes += question.bytes();
-            if bytes > Self::CALL_BYTES_MAX && !taken.is_empty() {
-                front.next = Some(Waiting { question, answer });
+            weight += waiting.question.weight_bytes();
+            if weight > Self::CALL_BYTES_MAX && !questions.is_empty() {
+                front.next = Some(waiting);
                 break;
             }
-            taken.push((question, answer));
+            questions.push(waiting.question);
+            askers.push(waiting.asker);
         }
-        taken
+        (!questions.is_empty()).then_some((questions, askers))
     }
 }
 
 impl<Q: Question> Front<Q> {
-    /// `None`: nobody waits, and the caller does not either.
+    /// `None`: nobody is there, and either the caller does not wait or the line is closed.
     async fn next(&mut self, wait: bool) -> Option<Waiting<Q>> {
         match self.next.take() {
-            // The line holds its own end, so it never comes to it.
             None if wait => self.line.recv().await,
             None => self.line.try_recv().ok(),
             next => next,
@@ -114,7 +130,7 @@ impl<Q: Question> Front<Q> {
 
 impl<Q: Question> fmt::Debug for Line<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").field("free", &self.end.capacity()).finish_non_exhaustive()
+        f.debug_struct("Line").field("room_bytes", &self.room.available_permits()).finish_non_exhaustive()
     }
 }
 
@@ -132,17 +148,19 @@ mod tests {
 
     /// So many bytes, under a name.
     #[derive(Debug, Clone, PartialEq)]
-    struct Asked(&'static str, usize);
+    struct Asked(&'static str, u32);
 
     impl Question for Asked {
         type Answer = &'static str;
 
-        fn bytes(&self) -> usize {
+        fn weight_bytes(&self) -> u32 {
             self.1
         }
     }
 
-    const SMALL: usize = 100;
+    type Answered = oneshot::Receiver<Result<&'static str, Unanswered>>;
+
+    const SMALL: u32 = 100;
     const CALL: Duration = Duration::from_secs(1);
 
     /// A line before one who takes a second for each call, answers with the name, and notes what was asked together.
@@ -173,10 +191,9 @@ mod tests {
 
     impl World {
         /// Somebody asks, and has their place in the line.
-        async fn ask(&self, name: &'static str, bytes: usize) -> Answered {
-            let (line, (told, answered)) = (Arc::clone(&self.line), oneshot::channel());
+        async fn ask(&self, name: &'static str, bytes: u32) -> Answered {
+            let (line, (mut told, answered)) = (Arc::clone(&self.line), oneshot::channel());
             self.tasks.spawn(async move {
-                let mut told = told;
                 tokio::select! {
                     answer = line.ask(Asked(name, bytes)) => { let _ = told.send(answer); }
                     () = told.closed() => {}
@@ -186,8 +203,6 @@ mod tests {
             answered
         }
     }
-
-    type Answered = oneshot::Receiver<Result<&'static str, Unanswered>>;
 
     #[tokio::test(start_paused = true)]
     async fn what_waits_for_a_call_leaves_together_and_each_gets_its_own_answer() {
@@ -253,25 +268,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_more_than_may_wait_is_refused() {
+    async fn what_finds_no_room_in_the_line_is_refused_until_somebody_leaves_it() {
+        let most = Line::<Asked>::WAITING_BYTES_MAX as u32;
         let world = world(0);
-        let mut waiting = Vec::new();
-        for _ in 0..Line::<Asked>::WAITING_MAX {
-            waiting.push(world.ask("a", SMALL).await);
-        }
-        assert_eq!(world.line.ask(Asked("b", SMALL)).await, Err(Unanswered::Full));
-        assert!(timeout(CALL, waiting.remove(0)).await.is_err(), "the others go on waiting");
+        let first = world.ask("a", most).await;
+        assert_eq!(world.line.ask(Asked("b", 1)).await, Err(Unanswered::Full));
+        drop(first);
+        assert_eq!(
+            world.line.ask(Asked("b", 1)).await,
+            Err(Unanswered::Full),
+            "what it brought is still there"
+        );
+        let serving =
+            world.line.serve(|asked| async move { asked.into_iter().map(|Asked(name, _)| name).collect() });
+        assert!(timeout(CALL, serving).await.is_err());
+        assert!(timeout(CALL, world.line.ask(Asked("b", most))).await.is_err(), "it waits");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_the_one_who_asks_ends_nobody_waits_for_an_answer() {
+    async fn when_it_is_closed_nobody_waits_for_an_answer() {
         let world = world(0);
-        let asked = world.ask("a", SMALL).await;
+        let (under_way, waits) = (world.ask("a", SMALL).await, world.ask("b", 2 * SMALL).await);
         let serving = world.line.serve(|asked| async move {
             sleep(CALL).await;
             asked.into_iter().map(|Asked(name, _)| name).collect()
         });
         assert!(timeout(CALL / 2, serving).await.is_err());
-        assert_eq!(asked.await.unwrap(), Err(Unanswered::Gone));
+        let comes_later = world.ask("c", SMALL).await;
+        world.line.close().await;
+        for asked in [under_way, waits, comes_later, world.ask("d", SMALL).await] {
+            assert_eq!(asked.await.unwrap(), Err(Unanswered::Closed));
+        }
     }
 }
