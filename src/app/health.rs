@@ -168,8 +168,6 @@ impl Health {
 
 /// How often the head is looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
-/// How long this pod may stand still while the head moves (contract section 7).
-const LAG_MAX: Duration = Duration::from_secs(2);
 
 /// How many events the head is ahead; of a history this pod does not know yet, all of them.
 fn behind_by(head: &Head, progress: &Progress) -> u64 {
@@ -177,12 +175,34 @@ fn behind_by(head: &Head, progress: &Progress) -> u64 {
     head.position.n.saturating_sub(if known { progress.applied_n } else { 0 })
 }
 
+/// Whether this pod stands still while the log's head moves. Pure.
+#[derive(Debug, Default)]
+struct Follows {
+    /// The oldest head that this pod has not reached, and since when.
+    behind: Option<(Position, Instant)>,
+}
+
+impl Follows {
+    /// How long it may (contract section 7).
+    const LAG_MAX: Duration = Duration::from_secs(2);
+
+    /// Looks at where both are now.
+    fn lags(&mut self, head: Position, applied: Position, now: Instant) -> bool {
+        let reached = |at: Position| at.epoch == applied.epoch && at.n <= applied.n;
+        // What an epoch ended with is never reached once there is another.
+        self.behind = self.behind.filter(|(at, _)| at.epoch == head.epoch && !reached(*at));
+        if self.behind.is_none() && !reached(head) {
+            self.behind = Some((head, now));
+        }
+        self.behind.is_some_and(|(_, since)| now.duration_since(since) >= Self::LAG_MAX)
+    }
+}
+
 /// Compares the log's head with what this pod has applied, until `stop`.
 pub(super) async fn watch_head(log: Arc<dyn EventLog>, health: Arc<Health>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(WATCH_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The oldest head that this pod has not reached, and since when.
-    let mut behind: Option<(Head, Instant)> = None;
+    let mut follows = Follows::default();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -198,12 +218,52 @@ pub(super) async fn watch_head(log: Arc<dyn EventLog>, health: Arc<Health>, stop
         };
         let progress = health.hub.index().progress();
         health.metrics.log_behind.set(behind_by(&head, &progress) as f64);
-        let reached = |h: &Head| h.position.epoch == progress.epoch && h.position.n <= progress.applied_n;
-        behind = behind.filter(|(head, _)| !reached(head));
-        if behind.is_none() && !reached(&head) {
-            behind = Some((head, Instant::now()));
-        }
-        let lags = behind.is_some_and(|(_, since)| since.elapsed() >= LAG_MAX);
+        let lags = follows.lags(head.position, progress.epoch.at(progress.applied_n), Instant::now());
         health.set(if lags { State::Lagging } else { State::Ready });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Epoch;
+
+    const TICK: Duration = Duration::from_millis(500);
+
+    fn at(epoch: u64, n: u64) -> Position {
+        Epoch::from_random(epoch).at(n)
+    }
+
+    /// Whether a pod lags at the end of these looks, one each half second: the log's head, and what the pod has applied.
+    fn lags(looks: impl IntoIterator<Item = (Position, Position)>) -> bool {
+        let (mut follows, mut now) = (Follows::default(), Instant::now());
+        let mut lags = false;
+        for (head, applied) in looks {
+            lags = follows.lags(head, applied, now);
+            now += TICK;
+        }
+        lags
+    }
+
+    #[test]
+    fn a_pod_lags_when_it_has_not_reached_in_two_seconds_what_the_head_was() {
+        let stands_still = |ticks| (0..=ticks).map(|tick| (at(1, 10 + tick), at(1, 9)));
+        assert!(!lags(stands_still(3)));
+        assert!(lags(stands_still(4)));
+        let always_a_little_behind = (0..20).map(|tick| (at(1, 10 + tick), at(1, 9 + tick)));
+        assert!(!lags(always_a_little_behind));
+        assert!(
+            !lags(stands_still(10).chain([(at(1, 30), at(1, 25))])),
+            "it has reached what was the head then"
+        );
+    }
+
+    #[test]
+    fn what_an_epoch_ended_with_need_not_be_reached_once_there_is_another() {
+        let behind = (at(1, 10), at(1, 9));
+        let in_the_next = (0..10).map(|tick| (at(2, tick), at(2, tick)));
+        assert!(!lags([behind].into_iter().chain(in_the_next)));
+        let does_not_follow = (0..=4).map(|tick| (at(2, tick), at(1, 9)));
+        assert!(lags([behind].into_iter().chain(does_not_follow)));
     }
 }
