@@ -221,6 +221,8 @@ impl Refusal {
             "MISCONF" => Self::Disk,
             "NOREPLICAS" => Self::TooFewReplicas,
             "NOAUTH" | "WRONGPASS" | "NOPERM" => Self::Unauthorized,
+            // Of a command in a script.
+            _ if error.contains("The user executing the script can't") => Self::Unauthorized,
             _ => Self::Other,
         }
     }
@@ -257,6 +259,10 @@ mod tests {
             (
                 "ERR Error running script (call to f_1): @user_script:3: -READONLY You can't write",
                 Refusal::ReadOnly,
+            ),
+            (
+                "ERR The user executing the script can't run this command or subcommand script: 5f2",
+                Refusal::Unauthorized,
             ),
             ("WRONGTYPE Operation against a key", Refusal::Other),
             ("", Refusal::Other),
