@@ -25,7 +25,7 @@ local invalidation_channel, mirror_channel, message_digest = ARGV[6], ARGV[7], A
 if token ~= '' and redis.call('GET', lease) ~= token then return { 'fenced' } end
 local at = standing() or begin(ARGV[1])
 local now = math.max(at.time + 1, clock_micros())
--- Spelled once: that costs as much as a command.
+-- Each number is spelled once: printing one is dear.
 local head_n, head_time = digits(at.n), digits(at.time)
 local answers = { 'done', at.lineage }
 local function answer(what, accepted, duplicates, cursor)

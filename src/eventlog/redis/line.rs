@@ -53,19 +53,21 @@ impl<Q: Question> Line<Q> {
     const WAITING_MAX: usize = 4_096;
     /// What they may weigh: four times what may be at work (`ingest/load.rs`), because whoever gives up leaves what they brought
     /// behind until it is their turn.
-    const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
+    const WAITING_BYTES_MAX: u32 = 4 * 1024 * 1024;
     /// Of one call. A server that runs it does nothing else meanwhile. A request that is larger goes alone.
     const CALL_BYTES_MAX: u32 = 64 * 1024;
 
     pub(super) fn new() -> Self {
         let (end, line) = mpsc::channel(Self::WAITING_MAX);
-        let room = Arc::new(Semaphore::new(Self::WAITING_BYTES_MAX));
+        let room = Arc::new(Semaphore::new(Self::WAITING_BYTES_MAX as usize));
         Self { end, room, front: Mutex::new(Front { line, next: None }) }
     }
 
     /// Waits for the answer. Dropped while it waits for its turn, it is not asked.
     pub(super) async fn ask(&self, question: Q) -> Result<Q::Answer, Unanswered> {
-        let room = Arc::clone(&self.room).try_acquire_many_owned(question.weight_bytes());
+        // One that is larger than the line has all of it.
+        let weight = question.weight_bytes().min(Self::WAITING_BYTES_MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(weight);
         let (asker, answer) = oneshot::channel();
         let waiting = Waiting { question, asker, _room: room.map_err(|_| Unanswered::Full)? };
         self.end.try_send(waiting).map_err(|refused| match refused {
@@ -269,7 +271,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_finds_no_room_in_the_line_is_refused_until_somebody_leaves_it() {
-        let most = Line::<Asked>::WAITING_BYTES_MAX as u32;
+        let most = Line::<Asked>::WAITING_BYTES_MAX;
         let world = world(0);
         let first = world.ask("a", most).await;
         assert_eq!(world.line.ask(Asked("b", 1)).await, Err(Unanswered::Full));
@@ -282,7 +284,7 @@ mod tests {
         let serving =
             world.line.serve(|asked| async move { asked.into_iter().map(|Asked(name, _)| name).collect() });
         assert!(timeout(CALL, serving).await.is_err());
-        assert!(timeout(CALL, world.line.ask(Asked("b", most))).await.is_err(), "it waits");
+        assert!(timeout(CALL, world.line.ask(Asked("b", 2 * most))).await.is_err(), "it waits");
     }
 
     #[tokio::test(start_paused = true)]

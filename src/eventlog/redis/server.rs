@@ -120,6 +120,7 @@ impl RedisStore {
     const READ_MAX: &str = "512";
     /// How long a read waits for an entry, in milliseconds. Also how long a reader stays with an epoch that ended.
     const BLOCK_MS: &str = "500";
+
     /// A store at this server. It begins to connect at once, in the background. `tasks` send what waits to be appended.
     pub fn new(redis: &RedisConfig, config: RedisLogConfig, tasks: &Tasks) -> Result<Self, Unfit> {
         let no_client = |error: Error| Unfit::NoClient(error.to_string());
