@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{
     answers::{KIND_GAP, read_append, read_append_of_one},
     commands::Commands,
+    config::RedisLogConfig,
     line::Question,
-    server::RedisLogConfig,
     store::{StoreError, Taken},
 };
 use crate::{

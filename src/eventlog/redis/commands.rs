@@ -10,7 +10,7 @@ use fred::{
 use parking_lot::Mutex;
 
 use super::{
-    server::Durability,
+    config::Durability,
     store::{Refusal, StoreError},
 };
 use crate::redis::{Call, Link, Script, without_args};

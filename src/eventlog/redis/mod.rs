@@ -8,6 +8,7 @@ mod answers;
 mod appends;
 mod breaker;
 mod commands;
+mod config;
 mod history;
 mod lag;
 mod line;
@@ -26,8 +27,9 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+pub use self::config::{Durability, RedisLogConfig};
 pub use self::seen::{BoundaryWrite, Due, DueBoundary, SeenWrites, SnapshotStore, SnapshotWrite, Stands};
-pub use self::server::{Durability, RedisLogConfig, RedisStore, Unfit};
+pub use self::server::{RedisStore, Unfit};
 pub use self::store::{Content, Lineage, Refusal, Standing, Store, StoreError, Stored, Taken};
 use self::{acked::Acked, breaker::Breaker, lag::Lag, reader::Reader};
 use super::{
