@@ -162,6 +162,10 @@ mod tests {
 
     type Answered = oneshot::Receiver<Result<&'static str, Unanswered>>;
 
+    fn names(asked: Vec<Asked>) -> Vec<&'static str> {
+        asked.into_iter().map(|Asked(name, _)| name).collect()
+    }
+
     const SMALL: u32 = 100;
     const CALL: Duration = Duration::from_secs(1);
 
@@ -178,7 +182,7 @@ mod tests {
             let (line, calls) = (Arc::clone(&world.line), Arc::clone(&world.calls));
             world.tasks.spawn(async move {
                 line.serve(|asked| {
-                    let names: Vec<_> = asked.into_iter().map(|Asked(name, _)| name).collect();
+                    let names = names(asked);
                     calls.lock().push(names.clone());
                     async {
                         sleep(CALL).await;
@@ -281,8 +285,7 @@ mod tests {
             Err(Unanswered::Full),
             "what it brought is still there"
         );
-        let serving =
-            world.line.serve(|asked| async move { asked.into_iter().map(|Asked(name, _)| name).collect() });
+        let serving = world.line.serve(|asked| async move { names(asked) });
         assert!(timeout(CALL, serving).await.is_err());
         assert!(timeout(CALL, world.line.ask(Asked("b", 2 * most))).await.is_err(), "it waits");
     }
@@ -293,7 +296,7 @@ mod tests {
         let (under_way, waits) = (world.ask("a", SMALL).await, world.ask("b", 2 * SMALL).await);
         let serving = world.line.serve(|asked| async move {
             sleep(CALL).await;
-            asked.into_iter().map(|Asked(name, _)| name).collect()
+            names(asked)
         });
         assert!(timeout(CALL / 2, serving).await.is_err());
         let comes_later = world.ask("c", SMALL).await;

@@ -106,9 +106,6 @@ impl<S: Store> SharedLog<S> {
     }
 
     fn note(&self, taken: &Result<Taken, StoreError>) {
-        if taken == &Err(StoreError::NoRoom) {
-            return;
-        }
         let mut breaker = self.breaker.lock();
         match taken {
             Ok(_) | Err(StoreError::KeyReused | StoreError::Fenced | StoreError::Contended) => {
@@ -117,6 +114,8 @@ impl<S: Store> SharedLog<S> {
                 }
                 breaker.succeeded();
             }
+            // It says nothing of the server.
+            Err(StoreError::NoRoom) => {}
             Err(error) => {
                 let was_open = breaker.is_open();
                 breaker.failed(Instant::now());
